@@ -1,0 +1,2 @@
+// The public API: exports, nothing else.
+export { type ErrorCode, errorCodes, VitrineError } from './errors'

@@ -1,0 +1,115 @@
+// The typed door to the addon: every native call goes through here. Before it: image/pipeline.ts; after it: native/addon.cc.
+// The addon is opened on first use, never at import.
+import { VitrineError } from './errors'
+import { openAddon } from './platform'
+import type { EncoderSpec, Output } from './spec'
+
+/** What to do with one decoded picture; image/pipeline.ts computes it, native/engine/picture.cc does it. */
+export interface Geometry {
+  /** Size after the resize, whole picture; equal to the picture's own where there is no resize. */
+  resizeWidth: number
+  resizeHeight: number
+  filter: 'bilinear' | 'bicubic'
+  coefficients: 'pillow' | 'torchvision'
+  /** Pillow 13 resizes some portraits vertically first. */
+  verticalFirst: boolean
+  /** The crop in coordinates of the resized picture; parts outside it are `pad`. */
+  cropLeft: number
+  cropTop: number
+  cropWidth: number
+  cropHeight: number
+  pad: [number, number, number]
+}
+
+/** Decoded upright RGB, row by row. `data` is pinned, not copied: nobody else may hold it. */
+export interface NativePicture {
+  kind: 'picture'
+  data: Uint8Array
+  width: number
+  height: number
+  geometry: Geometry
+}
+/** One image of already normalised pixel values [3, height, width]; pinned, not copied. */
+export interface NativePixels {
+  kind: 'pixels'
+  data: Float32Array
+  width: number
+  height: number
+}
+
+/** Milliseconds that one image spent waiting and computing. */
+export interface NativeTimings {
+  queueMs: number
+  forwardMs: number
+}
+
+export interface NativeJob<T> {
+  promise: Promise<T>
+  /** Queued work ends at once, running work within one block; the promise then rejects with code ERR_ABORTED. */
+  cancel(): void
+}
+
+export interface NativeModel {
+  readonly isa: string
+  readonly threads: number
+  /** Bytes of packed weights, shared with every other load of the same file in this process. */
+  readonly weightBytes: number
+  /**
+   * One image through the encoder. `sinks[i]` receives output i at element offset `row · length`, where `length` is that output's size
+   * for one image; the sinks belong to the caller, who shows them to nobody before the promise settles.
+   */
+  run(image: NativePicture | NativePixels, outputs: Output[], sinks: Float32Array[], row: number): NativeJob<NativeTimings>
+  /** Idempotent; running jobs keep what they need and settle normally. */
+  close(): void
+}
+
+export interface NativeLoadJob extends NativeJob<NativeModel> {
+  progress(): { loaded: number; total: number }
+}
+
+export interface NativeRuntime {
+  isa: string
+  /** Every instruction set compiled in, weakest first. */
+  isas: { name: string; supported: boolean }[]
+  /** Threads of the pool by default: affinity, cgroup quota and VITRINE_THREADS considered. */
+  threads: number
+  version: string
+}
+
+/** Live counts for tests and diagnostics; process-wide. */
+export interface NativeCounters {
+  /** Decoded pictures pinned by jobs that wait or run, now and at most since the last reset. */
+  pictures: number
+  picturesPeak: number
+  /** Encoder blocks being computed now, and ever begun. */
+  blocksRunning: number
+  blocksBegun: number
+  models: number
+  weightBytes: number
+  environments: number
+  poolThreads: number
+}
+
+export interface NativeAddon {
+  runtime(): NativeRuntime
+  loadModel(spec: EncoderSpec, options: { threads: number }): NativeLoadJob
+  /** The uint8 crop [cropHeight, cropWidth, 3] that the encoder would see, written to sink at offset row · length. */
+  crop(picture: NativePicture, sink: Uint8Array, row: number): NativeJob<NativeTimings>
+  counters(options?: { reset: boolean }): NativeCounters
+}
+
+let addon: NativeAddon | undefined
+
+/** The addon, opened now if it was not yet. Throws ERR_PLATFORM with advice where there is no binary. */
+export function native(): NativeAddon {
+  addon ??= openAddon() as NativeAddon
+  return addon
+}
+
+/** An error that the addon made ({ code, message }) as a VitrineError with the stack of the caller. */
+export function fromNative(error: unknown): unknown {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('ERR_')) {
+    return new VitrineError(error.code as VitrineError['code'], error.message, { cause: error })
+  }
+  return error
+}

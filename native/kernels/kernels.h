@@ -1,0 +1,23 @@
+// The table of kernels, a slot per kernel in call order. An ISA's table.cc fills the slots that it improves; dispatch.cc lays each
+// supported ISA's non-empty slots over the one before.
+#pragma once
+
+#include "activation.h"
+#include "attention.h"
+#include "gemm.h"
+#include "layer_norm.h"
+#include "patch_embed.h"
+#include "resample.h"
+
+namespace vitrine {
+
+struct Kernels {
+  Resample resample;
+  PatchEmbed patch_embed;
+  LayerNormFn layer_norm;
+  Gemm gemm;
+  Attention attention;
+  ActivateFn activate;
+};
+
+}  // namespace vitrine
