@@ -7,8 +7,8 @@
         {
           "action_name": "cmake",
           "inputs": ["CMakeLists.txt"],
-          "outputs": ["<(PRODUCT_DIR)/vitrine.node.stamp"],
-          "action": ["node", "node_modules/cmake-js/bin/cmake-js", "build", "--config", "Release"]
+          "outputs": ["<(PRODUCT_DIR)/vitrine.node"],
+          "action": ["node", "scripts/cmake-build.mjs"]
         }
       ]
     }
