@@ -1,11 +1,28 @@
+// The suite runs once as a user gets it, and its numeric part again on every weaker instruction set that this machine has.
+// The tests do not know which project they are in.
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import type { NativeAddon } from './lib/native'
+
+function weakerIsas(): string[] {
+  const addon = createRequire(import.meta.url)(
+    process.env.VITRINE_ADDON ?? join(__dirname, 'build', 'Release', 'vitrine.node'),
+  ) as NativeAddon
+  const runtime = addon.runtime()
+  return runtime.isas.filter((isa) => isa.supported && isa.name !== runtime.isa && isa.name !== 'reference').map((isa) => isa.name)
+}
+
+const numeric = ['test/parity/**/*.test.ts', 'test/engine/**/*.test.ts', 'test/image/crops.test.ts']
+const shared = { pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000, exclude: ['test/long/**', '**/node_modules/**'] } as const
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/long/**', '**/node_modules/**'],
-    pool: 'forks',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    projects: [
+      { test: { ...shared, name: 'default', include: ['test/**/*.test.ts'] } },
+      ...(process.env.VITRINE_ISA ? [] : weakerIsas()).map((isa) => ({
+        test: { ...shared, name: isa, include: numeric, env: { VITRINE_ISA: isa } },
+      })),
+    ],
   },
 })
