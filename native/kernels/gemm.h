@@ -18,7 +18,7 @@ enum class Epilogue : uint8_t {
 
 // Every pointer is to memory that the caller owns. c may not overlap a. Panels are 64-byte aligned; a and c are 4-byte aligned.
 struct GemmCall {
-  const float* a;       // [M,K], row stride lda ≥ K
+  const float* a;  // [M,K], row stride lda ≥ K
   int64_t lda;
   const float* panels;  // P panels, each [K][NR], as pack_panel wrote them
   const float* bias;    // [P·NR] in packed column order, or null

@@ -10,18 +10,18 @@ namespace vitrine {
 // k = (row·PW + column)·3 + channel for bytes, k = (channel·PH + row)·PW + column for planes. For bytes the normalisation
 // (value·rescale − mean) / std is folded into w and bias by whoever packed them, so the kernel multiplies the raw 0…255.
 struct PatchEmbedCall {
-  const uint8_t* bytes;   // from_bytes: crop [H,W,3]
-  const float* planes;    // from_planes: pixel values [3,H,W]
+  const uint8_t* bytes;  // from_bytes: crop [H,W,3]
+  const float* planes;   // from_planes: pixel values [3,H,W]
   int32_t height, width, patch_height, patch_width;
-  const float* panels;    // Gemm panels, P of them
+  const float* panels;  // Gemm panels, P of them
   int64_t panel_count;
   const float* bias;      // [P·NR] or null
   const float* position;  // row n at position + n·ld_position, or null; readable up to column P·NR (zeros beyond D)
   int64_t ld_position;
-  float* tokens;          // row n at tokens + n·ldt; columns up to P·NR are written
+  float* tokens;  // row n at tokens + n·ldt; columns up to P·NR are written
   int64_t ldt;
   int64_t patch_begin, patch_end;
-  float* scratch;         // scratch_floats(K) floats, 64-byte aligned, of this thread alone
+  float* scratch;  // scratch_floats(K) floats, 64-byte aligned, of this thread alone
 };
 
 struct PatchEmbed {

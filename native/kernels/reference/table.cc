@@ -1,0 +1,16 @@
+// The reference kernels' table: the foundation that dispatch.cc lays every ISA upon, so each slot is filled.
+#include "reference.h"
+
+namespace vitrine::reference {
+
+extern const Kernels kTable;
+const Kernels kTable = {
+    .resample = {},
+    .patch_embed = kPatchEmbed,
+    .layer_norm = LayerNorm,
+    .gemm = kGemm,
+    .attention = kAttention,
+    .activate = Activate,
+};
+
+}  // namespace vitrine::reference
