@@ -18,7 +18,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const ZIGLANG = '0.15.2'
+const ZIGLANG = '0.17.1'
 const GLIBC = '2.28'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
