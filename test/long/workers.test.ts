@@ -1,0 +1,24 @@
+// 200 worker_threads, each terminated in the middle of an encoder block: the process lives and its memory stays.
+import { expect, test } from 'vitest'
+import { runChild } from './support'
+
+interface Soak {
+  after50: number
+  after200: number
+  running: number
+}
+const soak = (kind: string): Soak => {
+  const done = runChild('worker-soak.mjs', [kind, '200'], ['--expose-gc'])
+  expect(done.error).toBe('')
+  expect(done.code).toBe(0)
+  return JSON.parse(done.out) as Soak
+}
+
+test('200 terminated workers', () => {
+  const empty = soak('empty')
+  const model = soak('model')
+  console.log('worker soak', { empty, model })
+  expect(model.running).toBe(200)
+  const allowed = 10e6 + Math.max(0, empty.after200 - empty.after50)
+  expect(model.after200 - model.after50).toBeLessThanOrEqual(allowed)
+})
