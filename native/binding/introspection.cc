@@ -1,0 +1,49 @@
+#include "introspection.h"
+
+#include "../engine/counters.h"
+#include "../kernels/dispatch.h"
+#include "../platform/cpu_limits.h"
+#include "results.h"
+
+#ifndef VITRINE_VERSION
+#define VITRINE_VERSION "0.0.0"
+#endif
+
+namespace vitrine {
+
+Napi::Value Runtime(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const IsaEntry* active = nullptr;
+  if (const Status status = ActiveIsa(&active); !status.ok()) throw ToError(env, status);
+  Napi::Array isas = Napi::Array::New(env);
+  for (const IsaEntry& isa : AllIsas()) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry["name"] = isa.name;
+    entry["supported"] = isa.supported;
+    isas[isas.Length()] = entry;
+  }
+  Napi::Object runtime = Napi::Object::New(env);
+  runtime["isa"] = active->name;
+  runtime["isas"] = isas;
+  runtime["threads"] = DefaultThreads();
+  runtime["version"] = VITRINE_VERSION;
+  return runtime;
+}
+
+Napi::Value ReadCounters(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Object result = Napi::Object::New(env);
+  const auto set = [&result](const char* name, const std::atomic<int64_t>& value) { result[name] = double(value.load()); };
+  set("pictures", counters.pictures);
+  set("picturesPeak", counters.pictures_peak);
+  set("blocksRunning", counters.blocks_running);
+  set("blocksBegun", counters.blocks_begun);
+  set("models", counters.models);
+  set("weightBytes", counters.weight_bytes);
+  set("environments", counters.environments);
+  set("poolThreads", counters.pool_threads);
+  if (info[0].IsObject() && info[0].As<Napi::Object>().Get("reset").ToBoolean()) counters.pictures_peak = counters.pictures.load();
+  return result;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,77 @@
+#include "memory.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#if !defined(_WIN32)
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
+namespace vitrine {
+
+Pages& Pages::operator=(Pages&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+#if defined(_WIN32)
+
+bool Pages::Allocate(size_t bytes) {
+  Free();
+  if (bytes == 0) return true;
+  data_ = _aligned_malloc(bytes, 64);
+  if (data_ == nullptr) return false;
+  std::memset(data_, 0, bytes);
+  size_ = bytes;
+  return true;
+}
+
+void Pages::Free() {
+  _aligned_free(data_);
+  data_ = nullptr, size_ = 0;
+}
+
+#else
+
+namespace {
+constexpr size_t kHugePage = size_t{2} << 20;
+}
+
+bool Pages::Allocate(size_t bytes) {
+  Free();
+  if (bytes == 0) return true;
+  const bool huge = bytes >= kHugePage;
+  if (bytes > SIZE_MAX / 2) return false;
+  // A huge page is aligned to its size: map one more and give back both ends.
+  const size_t mapped = bytes + (huge ? kHugePage : 0);
+  void* start = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (start == MAP_FAILED) return false;
+  if (huge) {
+    const auto address = reinterpret_cast<uintptr_t>(start);
+    const uintptr_t aligned = (address + kHugePage - 1) / kHugePage * kHugePage;
+    const size_t before = aligned - address, page = size_t(sysconf(_SC_PAGESIZE)), size = (bytes + page - 1) / page * page;
+    if (before > 0) munmap(start, before);
+    if (mapped - before > size) munmap(reinterpret_cast<void*>(aligned + size), mapped - before - size);
+    start = reinterpret_cast<void*>(aligned);
+#if defined(MADV_HUGEPAGE)
+    madvise(start, size, MADV_HUGEPAGE);  // a wish: where it is refused, small pages do
+#endif
+    bytes = size;
+  }
+  data_ = start;
+  size_ = bytes;
+  return true;
+}
+
+void Pages::Free() {
+  if (data_ != nullptr) munmap(data_, size_);
+  data_ = nullptr, size_ = 0;
+}
+
+#endif
+
+}  // namespace vitrine
