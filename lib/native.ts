@@ -9,7 +9,8 @@ export interface Geometry {
   /** Size after the resize, whole picture; equal to the picture's own where there is no resize. */
   resizeWidth: number
   resizeHeight: number
-  filter: 'bilinear' | 'bicubic'
+  filter: 'nearest' | 'bilinear' | 'bicubic' | 'lanczos' | 'box' | 'hamming'
+  /** Whose fixed-point coefficients: Pillow's 22 bits, or torchvision's 16-bit ones. */
   coefficients: 'pillow' | 'torchvision'
   /** Pillow 13 resizes some portraits vertically first. */
   verticalFirst: boolean
@@ -21,10 +22,17 @@ export interface Geometry {
   pad: [number, number, number]
 }
 
-/** Decoded upright RGB, row by row. `data` is pinned, not copied: nobody else may hold it. */
+/**
+ * What the bytes of a decoded picture are, per pixel. native/engine/pixels.cc makes RGB of them, by Pillow's formulas, as it reads rows:
+ * 1 byte grey; 3 RGB; 4 RGBA with alpha ignored, RGBA composited over white, or CMYK as libvips gives it.
+ */
+export type PixelLayout = 'grey' | 'rgb' | 'rgba' | 'rgba-over-white' | 'cmyk'
+
+/** Decoded upright pixels, row by row without gaps. `data` is pinned, not copied: nobody else may hold it. */
 export interface NativePicture {
   kind: 'picture'
   data: Uint8Array
+  layout: PixelLayout
   width: number
   height: number
   geometry: Geometry
