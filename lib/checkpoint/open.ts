@@ -1,7 +1,17 @@
-// A folder or a file → weights, config and family. Before it: model.ts; after it: families/, then native.ts.
-import type { FamilyModel } from '../families/family'
-import type { Pipeline } from '../image/pipeline'
+// A folder or a file → weights, config and family. Before it: model.ts; after it: choose.ts, safetensors.ts, sidecars.ts, families/, then
+// native.ts.
+import { resolve } from 'node:path'
+import type { CheckpointSource, FamilyModel } from '../families/family'
+import { familyOf } from '../families/index'
+import { checkPipeline, type Pipeline } from '../image/pipeline'
 import type { EncoderSpec } from '../spec'
+import { type Chosen, chooseFile, locate } from './choose'
+import type { FileStamp } from './files'
+import type { JsonObject } from './json'
+import { readSafetensors } from './safetensors'
+import { readShards } from './shards'
+import { readDeclared, readSidecars, type Sidecars } from './sidecars'
+import { TensorSource } from './tensors'
 
 export interface OpenOptions {
   file?: string | undefined
@@ -18,9 +28,57 @@ export interface Checkpoint extends Omit<FamilyModel, 'spec' | 'pipeline'> {
   spec: EncoderSpec
   /** From `preprocess`, else the checkpoint's files, else the family's default. */
   pipeline: Pipeline
+  /** Options of load() in vitrine.json, other than heads, file and preprocess: for load() to check, behind the caller's own. */
+  declared: JsonObject
+  /** What messages call them. */
+  declaredName: string
+  /** The weight files as they were when their headers were read, for `assertUnchanged` when the engine has read the rest. */
+  stamps: readonly FileStamp[]
 }
 
 /** Opens a checkpoint folder or weight file; design: "Which file of a folder". Reads headers and configs only. */
-export async function openCheckpoint(_source: string, _options: OpenOptions): Promise<Checkpoint> {
-  throw new Error('not written yet')
+export async function openCheckpoint(source: string, options: OpenOptions): Promise<Checkpoint> {
+  const place = await locate(source)
+  const vitrine = await readDeclared(place.folder)
+  const { preprocess: declaredPreprocess, ...declared } = vitrine.declared
+  const chosen = await chooseFile(place, options.file ?? (place.file === undefined ? vitrine.file : undefined))
+  const sidecars = await readSidecars(place.folder)
+  const { files, tensors, stamps } = await readHeaders(chosen)
+  const weights: CheckpointSource = {
+    name: chosen.file,
+    config: sidecars.config,
+    configName: sidecars.configName,
+    tensors: new TensorSource(tensors, files, chosen.file),
+    heads: options.heads,
+    declaredHeads: vitrine.heads,
+    declaredName: vitrine.declaredName,
+  }
+  const family = familyOf(weights)
+  const { spec, pipeline: familyDefault, ...model } = family.read(weights)
+  weights.tensors.finish(family.name)
+
+  const fromFile = readPipeline(sidecars.preprocessor) ?? familyDefault
+  const fromVitrine = declaredPreprocess === undefined ? fromFile : checkPipeline(declaredPreprocess, fromFile)
+  const pipeline = options.preprocess === undefined ? fromVitrine : checkPipeline(options.preprocess, fromVitrine)
+  return {
+    ...model,
+    family: family.name,
+    file: chosen.file,
+    parameters: weights.tensors.values(),
+    spec: { ...spec, files: files.map((file) => resolve(file)), mean: pipeline.mean, std: pipeline.std, rescale: pipeline.rescaleFactor },
+    pipeline,
+    declared,
+    declaredName: vitrine.declaredName,
+    stamps,
+  }
+}
+
+async function readHeaders({ file, kind }: Chosen) {
+  if (kind === 'shards') return readShards(file)
+  const { tensors, stamp } = await readSafetensors(file, 0)
+  return { files: [file], tensors, stamps: [stamp] }
+}
+
+function readPipeline(_file: Sidecars['preprocessor']): Pipeline | undefined {
+  return undefined // until image/preprocessor.ts is there
 }

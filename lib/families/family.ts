@@ -1,5 +1,5 @@
 // What a family file provides: it recognises a checkpoint, maps its tensor names onto roles and returns a spec. Data and pure functions;
-// nothing outside families/ knows a family's name.
+// nothing outside families/ knows a family's name. Before it: checkpoint/open.ts; after it: checkpoint/open.ts, with the spec.
 import type { TensorSource } from '../checkpoint/tensors'
 import type { Pipeline } from '../image/pipeline'
 import type { EncoderSpec, PoolBranch } from '../spec'
@@ -14,9 +14,14 @@ export interface CheckpointSource {
   /** What messages call it: the file that the weights are in. */
   name: string
   config: Record<string, unknown> | undefined
+  /** What messages call the config. */
+  configName: string
   tensors: TensorSource
-  /** `heads` of load() or of vitrine.json. */
+  /** `heads` of load(). */
   heads: number | undefined
+  /** `heads` of vitrine.json, and what messages call that file. */
+  declaredHeads: number | undefined
+  declaredName: string
 }
 
 export interface FamilyModel {
@@ -36,8 +41,10 @@ export interface FamilyModel {
 
 export interface Family {
   name: string
-  /** By `model_type`, or by tensor names where there is no config. */
-  recognises(source: CheckpointSource): boolean
+  /** Values of `model_type` that are this family; empty where its checkpoints have no config. */
+  modelTypes: readonly string[]
+  /** By tensor names, for a checkpoint without a config that names a type; absent where the names do not say enough. */
+  recognises?(tensors: TensorSource): boolean
   /** Takes every tensor it needs from `source.tensors` and declares those it knowingly ignores; the caller refuses what is left over. */
   read(source: CheckpointSource): FamilyModel
 }
