@@ -1,0 +1,123 @@
+// One call on images, from captured images to tensors. Before it: model.ts; after it: batch.ts, then encode.ts per image.
+import { isImageError, runBatch, type Step } from './batch'
+import { Cancellation } from './cancel'
+import type { Checkpoint } from './checkpoint/open'
+import { type FeaturesTrace, traceCall } from './diagnostics'
+import { cropImage, encodeImage } from './encode'
+import { VitrineError } from './errors'
+import type { Gate } from './gate'
+import type { CapturedImage } from './image/input'
+import type { NativeModel } from './native'
+import type { ImageSize } from './options'
+import type { PlannedOutput } from './plan'
+import { type Run, runOf } from './size'
+import { type FeatureTensor, type PixelTensor, Tensor } from './tensor'
+
+/** A loaded checkpoint, and what its calls share. */
+export interface Encoder {
+  checkpoint: Checkpoint
+  native: NativeModel
+  gate: Gate
+  /** Work that has begun and not ended, for close() to wait for. */
+  active: Set<Promise<unknown>>
+}
+
+/** The checked options that a call reads here. */
+export interface CallChoice {
+  imageSize?: ImageSize | undefined
+  exif: boolean
+  maxPixels: number
+  errors?: 'throw' | 'collect' | undefined
+  signal?: AbortSignal | undefined
+  timeoutMs?: number | undefined
+}
+
+/** Encodes the images; one tensor per planned output. A `cancellation` given is the caller's to end and to watch. */
+export async function encode(
+  encoder: Encoder,
+  call: FeaturesTrace['call'],
+  images: CapturedImage[],
+  choice: CallChoice,
+  plan: (run: Run) => PlannedOutput[],
+  cancellation?: Cancellation,
+): Promise<FeatureTensor[]> {
+  const run = { ...runOf(encoder.checkpoint, images, choice.imageSize), exif: choice.exif, maxPixels: choice.maxPixels }
+  const planned = plan(run)
+  const outputs = planned.map(({ output }) => output)
+  const sinks = planned.map(({ dims }) => allocate((length) => new Float32Array(length), images.length, dims))
+  const each: Work = (row, step, trace) => encodeImage(encoder.native, images[row]!, run, outputs, sinks, row, step, trace)
+  const errors = await perform(encoder, call, images, choice, each, cancellation)
+  return planned.map(({ dims }, i) => {
+    const sink = sinks[i]!
+    const tensor = new Tensor('float32', [images.length, ...dims], sink, choice.errors === 'collect' ? errors : undefined)
+    for (const [row, error] of errors.entries()) if (error) tensor.row(row).fill(Number.NaN)
+    return tensor
+  })
+}
+
+/** The crops that the encoder would see, uint8 [B, H, W, 3]. */
+export async function crop(encoder: Encoder, images: CapturedImage[], choice: CallChoice): Promise<PixelTensor> {
+  if (images.some((image) => image.kind === 'pixels')) {
+    throw new VitrineError('ERR_IMAGE_UNSUPPORTED', 'preprocess(): expected pictures, found pixel values, which are preprocessed already')
+  }
+  const run = { ...runOf(encoder.checkpoint, images, choice.imageSize), exif: choice.exif, maxPixels: choice.maxPixels }
+  const dims = [run.size.height, run.size.width, 3]
+  const sink = allocate((length) => new Uint8Array(length), images.length, dims)
+  const errors = await perform(encoder, 'preprocess', images, choice, (row, step, trace) =>
+    cropImage(images[row]!, run, sink, row, step, trace),
+  )
+  return new Tensor('uint8', [images.length, ...dims], sink, choice.errors === 'collect' ? errors : undefined)
+}
+
+type Work = (row: number, step: Step, trace: FeaturesTrace) => Promise<void>
+
+async function perform(
+  encoder: Encoder,
+  call: FeaturesTrace['call'],
+  images: CapturedImage[],
+  choice: CallChoice,
+  work: Work,
+  shared?: Cancellation,
+): Promise<(VitrineError | null)[]> {
+  const trace: FeaturesTrace = {
+    call,
+    model: encoder.checkpoint.file,
+    images: images.length,
+    failed: 0,
+    decodeMs: 0,
+    queueMs: 0,
+    forwardMs: 0,
+  }
+  const cancellation = shared ?? new Cancellation(choice, `${call}()`)
+  const options = { count: images.length, gate: encoder.gate, cancellation, collect: choice.errors === 'collect' }
+  const batch = async () => {
+    try {
+      const errors = await runBatch(options, (row, step) => work(row, step, trace))
+      trace.failed = errors.filter((error) => error !== null).length
+      return errors
+    } catch (error) {
+      if (isImageError(error)) trace.failed = 1
+      throw error
+    }
+  }
+  return traceCall(trace, () => {
+    const running = batch()
+    encoder.active.add(running)
+    const ended = () => {
+      encoder.active.delete(running)
+      if (!shared) cancellation.dispose()
+    }
+    running.then(ended, ended)
+    // A cancelled call rejects at once, while its running blocks end behind it.
+    return shared ? running : Promise.race([running, cancellation.cancelled])
+  })
+}
+
+function allocate<T>(make: (length: number) => T, rows: number, dims: number[]): T {
+  const length = dims.reduce((product, n) => product * n, rows)
+  try {
+    return make(length)
+  } catch (cause) {
+    throw new VitrineError('ERR_OUT_OF_MEMORY', `cannot allocate a result [${[rows, ...dims]}], ${length} values`, { cause })
+  }
+}

@@ -1,0 +1,84 @@
+// One image: decode, then crop and encode in the engine. Before it: batch.ts; after it: image/decode.ts, image/pipeline.ts and native.ts,
+// which it calls in this order.
+import type { Step } from './batch'
+import type { FeaturesTrace } from './diagnostics'
+import { decode } from './image/decode'
+import type { CapturedImage } from './image/input'
+import { geometry } from './image/pipeline'
+import { fromNative, type NativeJob, type NativeModel, type NativePicture, type NativePixels, type NativeTimings, native } from './native'
+import { checkCrop, type Run } from './size'
+import type { Output } from './spec'
+
+export interface DecodeChoice {
+  exif: boolean
+  maxPixels: number
+}
+
+/** Writes `outputs` of the image into row `row` of `sinks`. Returns early, with nothing written, when the step is cancelled. */
+export async function encodeImage(
+  model: NativeModel,
+  image: CapturedImage,
+  run: Run & DecodeChoice,
+  outputs: Output[],
+  sinks: Float32Array[],
+  row: number,
+  step: Step,
+  trace: FeaturesTrace,
+): Promise<void> {
+  const input = image.kind === 'pixels' ? asPixels(image) : await picture(image, run, step, trace)
+  if (step.cancelled) return
+  await settle(model.run(input, outputs, sinks, row), step, trace)
+}
+
+/** Writes the uint8 crop that the encoder would see into row `row` of `sink`. */
+export async function cropImage(
+  image: CapturedImage,
+  run: Run & DecodeChoice,
+  sink: Uint8Array,
+  row: number,
+  step: Step,
+  trace: FeaturesTrace,
+): Promise<void> {
+  const input = await picture(image, run, step, trace)
+  if (step.cancelled) return
+  await settle(native().crop(input, sink, row), step, trace)
+}
+
+const asPixels = (image: CapturedImage & { kind: 'pixels' }): NativePixels => ({
+  kind: 'pixels',
+  data: image.data,
+  width: image.width,
+  height: image.height,
+})
+
+/** Decoded and upright, with what to do to it. `data` is ours alone, so the engine pins it without a copy. */
+async function picture(image: CapturedImage, run: Run & DecodeChoice, step: Step, trace: FeaturesTrace): Promise<NativePicture> {
+  if (image.kind === 'bad') throw image.error
+  if (image.kind === 'pixels') throw new TypeError('pixel values are not decoded')
+  const start = performance.now()
+  const download = new AbortController()
+  const keep = step.onCancel(() => download.abort())
+  try {
+    const { exif, maxPixels, pipeline } = run
+    const decoded = await decode(image, { exif, maxPixels, alpha: pipeline.alpha, signal: download.signal })
+    const steps = geometry(pipeline, decoded.width, decoded.height, image.name)
+    checkCrop(image.name, run, steps)
+    return { kind: 'picture', ...decoded, geometry: steps }
+  } finally {
+    keep()
+    trace.decodeMs += performance.now() - start
+  }
+}
+
+async function settle(job: NativeJob<NativeTimings>, step: Step, trace: FeaturesTrace): Promise<void> {
+  const keep = step.onCancel(() => job.cancel())
+  try {
+    const { queueMs, forwardMs } = await job.promise
+    trace.queueMs += queueMs
+    trace.forwardMs += forwardMs
+  } catch (error) {
+    throw fromNative(error)
+  } finally {
+    keep()
+  }
+}

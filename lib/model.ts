@@ -1,0 +1,194 @@
+// load() and Model: the first page. A call checks its options, captures its images and says what it wants of the engine; call.ts runs it.
+// The walk starts here; the next stop is image/decode.ts.
+import { isImageError } from './batch'
+import { crop, type Encoder, encode } from './call'
+import { Cancellation } from './cancel'
+import { openCheckpoint } from './checkpoint/open'
+import { type Classification, topClasses } from './classes'
+import { type LoadTrace, traceLoad } from './diagnostics'
+import { VitrineError } from './errors'
+import { Gate } from './gate'
+import { captureInput, type ImageInput } from './image/input'
+import { type ModelInfo, modelInfo } from './info'
+import type {
+  AttentionOptions,
+  CallName,
+  ClassifyOptions,
+  FeaturesOptions,
+  LoadOptions,
+  LoadProgress,
+  PreprocessOptions,
+  StreamOptions,
+} from './options'
+import { type Checked, checkOptions } from './options-check'
+import { arrange, planAttention, planPools } from './plan'
+import type { Features, StreamItem, StreamSource } from './results'
+import { checkPatch, defaultSize, pipelineAt } from './size'
+import { locate } from './source'
+import { inOrder, type Source } from './stream'
+import { captureItem, checkSource } from './stream-source'
+import type { FeatureTensor, PixelTensor } from './tensor'
+import { loadWeights } from './weights'
+
+/**
+ * Opens a checkpoint: a folder or a weight file; without a source, the default checkpoint.
+ *
+ * Rejects with a VitrineError: ERR_CHECKPOINT_… , ERR_CONFIG_MISMATCH, ERR_TENSOR_… , ERR_HEADS_UNKNOWN, ERR_MODEL_NOT_INSTALLED,
+ * ERR_DEVICE_UNAVAILABLE, ERR_DTYPE_UNAVAILABLE, ERR_OPTION_… , ERR_PLATFORM; or with `signal.reason` when aborted.
+ */
+export async function load(source?: string | URL, options?: LoadOptions): Promise<Model>
+export async function load(options: LoadOptions): Promise<Model>
+export async function load(first?: string | URL | LoadOptions, second?: LoadOptions): Promise<Model> {
+  const optionsOnly = second === undefined && typeof first === 'object' && first !== null && !(first instanceof URL)
+  const options = checkOptions('load', optionsOnly ? first : second)
+  checkAvailable(options)
+  const source = locate(optionsOnly ? undefined : first)
+  const cancellation = new Cancellation(options, 'load()')
+  const trace: LoadTrace = { source }
+  try {
+    cancellation.throwIfCancelled()
+    return await traceLoad(trace, () => Promise.race([open(source, options, cancellation, trace), cancellation.cancelled]))
+  } finally {
+    cancellation.dispose()
+  }
+}
+
+async function open(source: string, options: Checked<'load'>, cancellation: Cancellation, trace: LoadTrace): Promise<Model> {
+  const progress = (event: LoadProgress) => {
+    if (!cancellation.done) options.progress?.(event)
+  }
+  progress({ stage: 'open', loaded: 0, total: 0 })
+  const start = performance.now()
+  const opened = await openCheckpoint(source, { file: options.file, heads: options.heads, preprocess: options.preprocess })
+  const checkpoint = { ...opened, pipeline: pipelineAt(opened.pipeline, options.imageSize) }
+  if (options.imageSize !== undefined) checkPatch(checkpoint.spec, defaultSize(checkpoint), 'imageSize')
+  Object.assign(trace, { file: checkpoint.file, family: checkpoint.family, openMs: performance.now() - start })
+  cancellation.throwIfCancelled()
+
+  const packing = performance.now()
+  const native = await loadWeights(checkpoint.spec, options.threads, progress, cancellation)
+  Object.assign(trace, { weightsMs: performance.now() - packing, weightBytes: native.weightBytes })
+  progress({ stage: 'ready', loaded: native.weightBytes, total: native.weightBytes })
+  return new Model({ checkpoint, native, gate: new Gate(IN_FLIGHT_PER_THREAD * native.threads), active: new Set() })
+}
+
+const IN_FLIGHT_PER_THREAD = 4
+
+/** A loaded checkpoint. Every method may be called any number of times at once; each works off the JavaScript thread. */
+export class Model {
+  /** What was opened and how it runs. */
+  readonly info: ModelInfo
+  readonly #encoder: Encoder
+  #closing: Promise<void> | undefined
+
+  /** @internal Models come from {@link load}. */
+  constructor(encoder: Encoder) {
+    this.#encoder = encoder
+    this.info = modelInfo(encoder.checkpoint, encoder.native)
+  }
+
+  /**
+   * Features of one image or of an array: float32 `[B, …]`, for the default pool `[B, D]`. An image is a path, a URL, encoded bytes, a
+   * Blob, raw pixels `{ data, width, height, channels }` (0…255), or all are pixel values `{ type: 'float32', dims: [B, 3, H, W], data }`,
+   * already normalised; NaN in them passes through. Buffers are copied when the call is made and may be changed afterwards.
+   *
+   * Rejects with the first bad image (ERR_IMAGE_… , named by index and source), unless `errors: 'collect'` keeps the others; with
+   * ERR_NO_IMAGES, ERR_IMAGE_DIMS, ERR_IMAGE_SIZE, ERR_POOL_UNAVAILABLE, ERR_PREPROCESS_UNSUPPORTED, ERR_OPTION_… , ERR_TIMEOUT,
+   * ERR_MODEL_CLOSED, ERR_OUT_OF_MEMORY; with `signal.reason` when aborted.
+   */
+  async features<const O extends FeaturesOptions = FeaturesOptions>(input: ImageInput, options?: O): Promise<Features<O>> {
+    const checked = this.#check('features', options)
+    const tensors = await encode(this.#encoder, 'features', captureInput(input), checked, ({ size }) =>
+      planPools(this.#encoder.checkpoint, size, checked),
+    )
+    return arrange(tensors, checked) as Features<O>
+  }
+
+  /**
+   * Features of a stream: images in, `{ index, source, features }` or `{ index, source, error }` out, in order. At most `inFlight` images
+   * are decoded or waiting; a slow consumer stops the producer; ending the loop early cancels the rest and closes the source.
+   */
+  stream<const O extends StreamOptions = StreamOptions>(
+    images: Source<StreamSource>,
+    options?: O,
+  ): AsyncGenerator<StreamItem<O>, void, undefined> {
+    const checked = this.#check('stream', options)
+    checkSource(images)
+    const { checkpoint, gate } = this.#encoder
+    return inOrder(images, checked.inFlight ?? gate.limit, checked.signal, async (source, index, cancellation) => {
+      this.#checkOpen('stream')
+      try {
+        const image = captureItem(source, index)
+        const tensors = await encode(
+          this.#encoder,
+          'stream',
+          [image],
+          checked,
+          ({ size }) => planPools(checkpoint, size, checked),
+          cancellation,
+        )
+        return { index, source, features: arrange(tensors, checked) as Features<O> }
+      } catch (error) {
+        if (isImageError(error)) return { index, source, error }
+        throw error
+      }
+    })
+  }
+
+  /** The likeliest classes of each image, best first; ERR_POOL_UNAVAILABLE where the checkpoint has no classifier. Otherwise as `features`. */
+  async classify(input: ImageInput, options?: ClassifyOptions): Promise<Classification[][]> {
+    const checked = this.#check('classify', options)
+    const { checkpoint } = this.#encoder
+    const [logits] = await encode(this.#encoder, 'classify', captureInput(input), checked, ({ size }) =>
+      planPools(checkpoint, size, { pool: 'logits' }),
+    )
+    return Array.from({ length: logits!.dims[0]! }, (_, i) => topClasses(logits!.row(i), checkpoint.labels, checked.topK))
+  }
+
+  /**
+   * What the CLS token attended to in the last block: `[B, heads, gridH, gridW]`, each head's softmax over all tokens, of which the
+   * patches are given. ERR_POOL_UNAVAILABLE without a CLS token. Otherwise as `features`.
+   */
+  async attention(input: ImageInput, options?: AttentionOptions): Promise<FeatureTensor> {
+    const checked = this.#check('attention', options)
+    const [tensor] = await encode(this.#encoder, 'attention', captureInput(input), checked, ({ size }) =>
+      planAttention(this.#encoder.checkpoint, size),
+    )
+    return tensor!
+  }
+
+  /** The crops that the encoder would see: uint8 `[B, H, W, 3]`. Takes pictures, not pixel values. Otherwise as `features`. */
+  async preprocess(input: ImageInput, options?: PreprocessOptions): Promise<PixelTensor> {
+    const checked = this.#check('preprocess', options)
+    return crop(this.#encoder, captureInput(input), checked)
+  }
+
+  /** Resolves when running calls have settled and the weights are let go. Later calls reject with ERR_MODEL_CLOSED. May be called twice. */
+  close(): Promise<void> {
+    this.#closing ??= Promise.allSettled(this.#encoder.active).then(() => this.#encoder.native.close())
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #check<C extends CallName>(call: C, options: unknown): Checked<C> {
+    this.#checkOpen(call)
+    return checkOptions(call, options)
+  }
+
+  #checkOpen(call: CallName): void {
+    if (this.#closing) throw new VitrineError('ERR_MODEL_CLOSED', `${call}(): the model ${this.info.file} was closed`)
+  }
+}
+
+/** Only 'auto' falls back, here to the CPU. */
+function checkAvailable({ device, dtype }: Checked<'load'>): void {
+  if (device !== 'auto' && device !== 'cpu') {
+    throw new VitrineError('ERR_DEVICE_UNAVAILABLE', `load(): device '${device}' is not available: this version computes on 'cpu' alone`)
+  }
+  if (dtype !== 'auto' && dtype !== 'fp32') {
+    throw new VitrineError('ERR_DTYPE_UNAVAILABLE', `load(): dtype '${dtype}' is not available: this version computes in 'fp32' alone`)
+  }
+}

@@ -1,0 +1,77 @@
+// The size that a call runs at, and the preprocessing that gives it. Before it: model.ts; after it: plan.ts.
+// Of pixel values their own; of pictures `imageSize` of the call, else of load(), else the crop, else the config's.
+import { VitrineError } from './errors'
+import type { Size } from './families/family'
+import type { CapturedImage } from './image/input'
+import { outputSize, type Pipeline, resizePipeline } from './image/pipeline'
+import type { ImageSize } from './options'
+import type { EncoderSpec } from './spec'
+
+export interface SizeSource {
+  spec: EncoderSpec
+  /** The config's, used where nothing else says a size. */
+  imageSize: Size
+  /** With load()'s `imageSize` already applied. */
+  pipeline: Pipeline
+}
+
+export interface Run {
+  size: Size
+  pipeline: Pipeline
+}
+
+const asSize = (size: ImageSize): Size => (typeof size === 'number' ? { height: size, width: size } : size)
+const text = (size: Size) => `${size.height}×${size.width}`
+
+/** The preprocessing at another size; as it is where none is asked for. */
+export function pipelineAt(pipeline: Pipeline, imageSize: ImageSize | undefined): Pipeline {
+  return imageSize === undefined ? pipeline : resizePipeline(pipeline, asSize(imageSize))
+}
+
+/** Height × width that pictures run at by default. */
+export function defaultSize(source: SizeSource): Size {
+  return outputSize(source.pipeline) ?? source.imageSize
+}
+
+/** ERR_IMAGE_SIZE where the patch does not divide a side, or `imageSize` contradicts the dims of pixel values. */
+export function runOf(source: SizeSource, images: readonly CapturedImage[], imageSize: ImageSize | undefined): Run {
+  const pixels = images.find((image) => image.kind === 'pixels')
+  const pipeline = pipelineAt(source.pipeline, imageSize)
+  if (!pixels) {
+    const size = imageSize === undefined ? defaultSize(source) : asSize(imageSize)
+    checkPatch(source.spec, size, 'image size')
+    return { size, pipeline }
+  }
+  const size = { height: pixels.height, width: pixels.width }
+  if (imageSize !== undefined && text(asSize(imageSize)) !== text(size)) {
+    throw new VitrineError(
+      'ERR_IMAGE_SIZE',
+      `imageSize ${text(asSize(imageSize))} contradicts the pixel values, whose dims say ${text(size)}`,
+    )
+  }
+  checkPatch(source.spec, size, `${pixels.name}: pixel values of`)
+  return { size, pipeline }
+}
+
+/** ERR_IMAGE_SIZE with the nearest sizes that the patch divides. */
+export function checkPatch(spec: EncoderSpec, size: Size, what: string): void {
+  for (const side of ['height', 'width'] as const) {
+    const patch = side === 'height' ? spec.patchHeight : spec.patchWidth
+    const below = size[side] - (size[side] % patch)
+    if (below === size[side]) continue
+    const nearest = below === 0 ? `${patch}` : `${below} and ${below + patch}`
+    throw new VitrineError(
+      'ERR_IMAGE_SIZE',
+      `${what} ${text(size)}: the ${side} must be a multiple of the patch, ${patch}; nearest: ${nearest}`,
+    )
+  }
+}
+
+/** ERR_IMAGE_SIZE where the preprocessing leaves a picture at a size that the call does not run at. */
+export function checkCrop(name: string, run: Run, crop: { cropWidth: number; cropHeight: number }): void {
+  if (crop.cropWidth === run.size.width && crop.cropHeight === run.size.height) return
+  throw new VitrineError(
+    'ERR_IMAGE_SIZE',
+    `${name}: the preprocessing makes ${crop.cropHeight}×${crop.cropWidth} of it, this call runs at ${text(run.size)}; give imageSize, or a crop in 'preprocess'`,
+  )
+}

@@ -1,0 +1,32 @@
+// The weights of a spec into the engine, with progress. Before it: model.ts; after it: native.ts.
+import type { Cancellation } from './cancel'
+import { fromNative, type NativeModel, native } from './native'
+import type { LoadProgress } from './options'
+import type { EncoderSpec } from './spec'
+
+const PROGRESS_MS = 50
+
+/** Reads and packs the weights. Rejects with the engine's error; when cancelled, nothing stays loaded. */
+export async function loadWeights(
+  spec: EncoderSpec,
+  threads: number | undefined,
+  progress: (event: LoadProgress) => void,
+  cancellation: Cancellation,
+): Promise<NativeModel> {
+  try {
+    const job = native().loadModel(spec, { threads: threads ?? native().runtime().threads })
+    const keep = cancellation.onCancel(() => job.cancel())
+    const timer = setInterval(() => progress({ stage: 'weights', ...job.progress() }), PROGRESS_MS)
+    try {
+      const model = await job.promise
+      if (cancellation.done) model.close()
+      cancellation.throwIfCancelled()
+      return model
+    } finally {
+      clearInterval(timer)
+      keep()
+    }
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
