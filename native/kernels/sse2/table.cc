@@ -1,9 +1,26 @@
-// Slots of this ISA, none yet: dispatch.cc fills them from the one below.
+// This ISA's kernels: the generic algorithms over its vec.h, in order of use. kTable is the object's only exported symbol.
+// clang-format off
 #include "../kernels.h"
+#include "vec.h"
+#include "../generic/tile.inl"
+#include "../generic/activation.inl"
+#include "../generic/pack.inl"
+#include "../generic/patch_embed.inl"
+#include "../generic/layer_norm.inl"
+#include "../generic/gemm.inl"
+#include "../generic/attention.inl"
+// clang-format on
 
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 
 extern const Kernels kTable;
-const Kernels kTable = {};
+const Kernels kTable = {
+    .resample = {},
+    .patch_embed = kPatchEmbed,
+    .layer_norm = LayerNorm,
+    .gemm = kGemm,
+    .attention = kAttention,
+    .activate = Activate,
+};
 
 }  // namespace vitrine::VITRINE_ISA_NAMESPACE

@@ -1,0 +1,67 @@
+// Sixteen floats in a ZMM register. The functions that every ISA's vec.h gives to generic/*.inl are described in sse2/vec.h.
+#pragma once
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC's own header sets "undefined" registers from themselves
+#endif
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace vitrine::VITRINE_ISA_NAMESPACE {
+namespace {
+
+using Vec = __m512;
+constexpr int kLanes = 16;
+// 14 rows × 2 vectors of sums, 2 vectors of weights, 2 of broadcasts: all 32 registers, and 28 chains cover the latency of 4.
+constexpr int kTileRows = 14;
+
+inline Vec Zero() { return _mm512_setzero_ps(); }
+inline Vec Set(float x) { return _mm512_set1_ps(x); }
+inline Vec Load(const float* p) { return _mm512_loadu_ps(p); }
+inline void Store(float* p, Vec x) { _mm512_storeu_ps(p, x); }
+inline __mmask16 FirstLanes(int64_t count) { return __mmask16((1u << count) - 1); }
+inline Vec LoadPart(const float* p, int64_t count) { return _mm512_maskz_loadu_ps(FirstLanes(count), p); }
+inline void StorePart(float* p, int64_t count, Vec x) { _mm512_mask_storeu_ps(p, FirstLanes(count), x); }
+inline Vec LoadBytes(const uint8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+
+inline Vec Add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
+inline Vec Sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
+inline Vec Mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
+inline Vec Div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
+inline Vec MulAdd(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+inline Vec NegMulAdd(Vec a, Vec b, Vec c) { return _mm512_fnmadd_ps(a, b, c); }
+inline Vec MulAddExact(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+inline Vec Max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+inline Vec Min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
+inline Vec Abs(Vec x) { return _mm512_abs_ps(x); }
+inline Vec CopySign(Vec magnitude, Vec sign) { return _mm512_or_ps(magnitude, _mm512_and_ps(sign, _mm512_set1_ps(-0.f))); }
+inline Vec SelectLess(Vec a, Vec b, Vec then, Vec otherwise) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), otherwise, then);
+}
+inline Vec Round(Vec x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+inline Vec ScaleByPower(Vec x, Vec n) { return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(n, _mm512_set1_ps(-125), _CMP_NLT_UQ), x, n); }
+
+inline float SumLanes(Vec x) {
+  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
+  __m128 quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+  quarter = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
+  return _mm_cvtss_f32(_mm_add_ss(quarter, _mm_movehdup_ps(quarter)));
+}
+inline float MaxLanes(Vec x) { return _mm512_reduce_max_ps(x); }
+inline float Sqrt(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
+
+inline void Transpose4(const float* const* rows, float* out, int64_t ld) {
+  __m128 a = _mm_loadu_ps(rows[0]), b = _mm_loadu_ps(rows[1]), c = _mm_loadu_ps(rows[2]), d = _mm_loadu_ps(rows[3]);
+  _MM_TRANSPOSE4_PS(a, b, c, d);
+  _mm_storeu_ps(out, a), _mm_storeu_ps(out + ld, b), _mm_storeu_ps(out + 2 * ld, c), _mm_storeu_ps(out + 3 * ld, d);
+}
+
+inline void PrefetchL1(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+inline void PrefetchL2(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
+
+}  // namespace
+}  // namespace vitrine::VITRINE_ISA_NAMESPACE

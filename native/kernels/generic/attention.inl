@@ -1,0 +1,197 @@
+// attention.h over the register tile: a tile of queries walks the keys block by block (scores → softmax → times values), all of it in
+// scratch that stays in L1 whatever T is. Letters: T tokens, K head dim, R query rows of the tile.
+
+namespace vitrine::VITRINE_ISA_NAMESPACE {
+namespace {
+
+// Keys of a block at most: R rows of scores (18 KB on the widest tile) leave room in L1 for the panels that stream by.
+constexpr int64_t kKeyBlock = 320;
+constexpr float kNegInfinity = -__builtin_inff();
+
+inline int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+// A matrix of `count` columns as panels: kColumns wide but for the last, which is one vector wide where that is enough.
+struct PanelWalk {
+  int64_t count, length;
+  int64_t Width(int64_t column) const { return count - column > kLanes ? kColumns : kLanes; }
+  int64_t Floats() const {
+    const int64_t last = count / kColumns * kColumns;
+    return RoundUp((last + (count > last ? Width(last) : 0)) * length, 16);
+  }
+};
+
+// out[r][column] = Σᵢ a[r][i]·panel[i][column] over `length` rows of the panel that begins at `column`, from its row `first` on
+inline void TimesPanel(const PanelWalk& walk, const float* panels, int64_t column, int64_t first, int64_t length, int64_t rows,
+                       const float* a, int64_t lda, float* out, int64_t ldo) {
+  const int64_t width = walk.Width(column);
+  const float* panel = panels + column * walk.length + first * width;
+  if (width == kColumns) {
+    TileRows<kTileVecs>(rows, a, lda, panel, length, out, ldo);
+  } else {
+    TileRows<1>(rows, a, lda, panel, length, out, ldo);
+  }
+}
+
+inline PanelWalk Keys(int64_t tokens, int64_t head_dim) { return {tokens, head_dim}; }
+inline PanelWalk Values(int64_t tokens, int64_t head_dim) { return {head_dim, tokens}; }
+
+// Blocks as equal as whole panels allow
+inline int64_t KeyBlock(int64_t tokens) {
+  const int64_t blocks = (tokens + kKeyBlock - 1) / kKeyBlock;
+  return blocks == 0 ? kColumns : RoundUp((tokens + blocks - 1) / blocks, kColumns);
+}
+
+// What scratch holds: queries [R][query_stride], scores [R][score_stride], outputs [R][output_stride]
+struct AttentionScratch {
+  int64_t query_stride, score_stride, output_stride;
+  AttentionScratch(int64_t tokens, int64_t head_dim)
+      : query_stride(RoundUp(head_dim, 16)),
+        score_stride(RoundUp(KeyBlock(tokens), 16) + 16),  // 16: a whole vector of -∞ may be stored behind the last key
+        output_stride(RoundUp(RoundUp(head_dim, kColumns), 16)) {}
+  int64_t Floats() const { return kTileRows * (query_stride + score_stride + output_stride); }
+};
+
+int64_t KeyFloats(int64_t tokens, int64_t head_dim) { return Keys(tokens, head_dim).Floats(); }
+int64_t ValueFloats(int64_t tokens, int64_t head_dim) { return Values(tokens, head_dim).Floats(); }
+int64_t AttentionScratchFloats(int64_t tokens, int64_t head_dim) { return AttentionScratch(tokens, head_dim).Floats(); }
+
+void PackKeysAndValues(const float* k, const float* v, int64_t ld, int64_t tokens, int64_t head_dim, float* key_panels,
+                       float* value_panels) {
+  const PanelWalk keys = Keys(tokens, head_dim), values = Values(tokens, head_dim);
+  for (int64_t t = 0; t < tokens; t += kColumns) {
+    const float* rows[kColumns];
+    const int64_t count = tokens - t < kColumns ? tokens - t : kColumns;
+    for (int64_t i = 0; i < count; i++) rows[i] = k + (t + i) * ld;
+    PackColumns(rows, count, keys.Width(t), head_dim, key_panels + t * head_dim);
+  }
+  for (int64_t d = 0; d < head_dim; d += kColumns) {
+    float* panel = value_panels + d * tokens;
+    const int64_t width = values.Width(d);
+    for (int64_t t = 0; t < tokens; t++) {
+      for (int64_t i = 0; i < width; i += kLanes) {
+        const int64_t rest = head_dim - d - i;
+        const float* source = v + t * ld + d + i;
+        Store(panel + t * width + i, rest >= kLanes ? Load(source) : LoadPart(source, rest > 0 ? rest : 0));
+      }
+    }
+  }
+}
+
+// Queries with the scale and log₂e folded in, so that softmax is a power of two of plain differences
+inline void ScaleQueries(const AttentionCall& call, int64_t query, int64_t rows, float* out, int64_t stride) {
+  const Vec factor = Set(call.scale * kLog2E);
+  for (int64_t r = 0; r < rows; r++) {
+    const float* q = call.q + (query + r) * call.ldq;
+    int64_t d = 0;
+    for (; d + kLanes <= call.head_dim; d += kLanes) Store(out + r * stride + d, Mul(Load(q + d), factor));
+    if (d < call.head_dim) Store(out + r * stride + d, Mul(LoadPart(q + d, call.head_dim - d), factor));
+  }
+}
+
+// Scores of keys [first, first + count) → scores[rows][stride]; a row is filled up to whole vectors with -∞
+inline void ScoreBlock(const AttentionCall& call, int64_t first, int64_t count, int64_t rows, const float* queries, int64_t query_stride,
+                       float* scores, int64_t stride) {
+  const PanelWalk keys = Keys(call.tokens, call.head_dim);
+  for (int64_t t = first; t < first + count; t += kColumns)
+    TimesPanel(keys, call.key_panels, t, 0, call.head_dim, rows, queries, query_stride, scores + t - first, stride);
+  if (count % kLanes != 0)
+    for (int64_t r = 0; r < rows; r++) Store(scores + r * stride + count, Set(kNegInfinity));
+}
+
+// The softmax of one row as far as it has come: 2^(score − maximum) are the weights, `sum` their sum
+struct RunningSoftmax {
+  float maximum = kNegInfinity, sum = 0;
+
+  // Scores → weights. What was summed before with the old maximum has to be multiplied by the returned factor.
+  float Take(float* scores, int64_t count) {
+    Vec top = Set(maximum);
+    for (int64_t i = 0; i < count; i += kLanes) top = Max(Load(scores + i), top);
+    const float old = maximum;
+    maximum = MaxLanes(top);
+    // Only -∞ so far: any base gives weights of 0, and -∞ itself would give NaN
+    const Vec base = Set(maximum == kNegInfinity ? 0 : maximum);
+    Vec block = Zero();
+    for (int64_t i = 0; i < count; i += kLanes) {
+      const Vec weight = Exp2(Sub(Load(scores + i), base));
+      Store(scores + i, weight);
+      block = Add(block, weight);
+    }
+    alignas(64) float factor[kLanes];
+    Store(factor, Exp2(Sub(Set(old), base)));
+    sum = sum * factor[0] + SumLanes(block);
+    return factor[0];
+  }
+};
+
+// outputs = outputs·factor (by row) + weights · values of the block; the first block just stores
+inline void AddValues(const AttentionCall& call, int64_t first, int64_t count, int64_t rows, const float* weights, int64_t stride,
+                      const float* factor, float* outputs, int64_t output_stride) {
+  const PanelWalk values = Values(call.tokens, call.head_dim);
+  alignas(64) float product[kTileRows * kColumns];
+  for (int64_t d = 0; d < call.head_dim; d += kColumns) {
+    if (first == 0) {
+      TimesPanel(values, call.value_panels, d, first, count, rows, weights, stride, outputs + d, output_stride);
+      continue;
+    }
+    TimesPanel(values, call.value_panels, d, first, count, rows, weights, stride, product, kColumns);
+    for (int64_t r = 0; r < rows; r++) {
+      for (int64_t i = 0; i < values.Width(d); i += kLanes) {
+        float* at = outputs + r * output_stride + d + i;
+        Store(at, MulAdd(Load(at), Set(factor[r]), Load(product + r * kColumns + i)));
+      }
+    }
+  }
+}
+
+void RunAttention(const AttentionCall& call) {
+  const AttentionScratch layout(call.tokens, call.head_dim);
+  float* queries = call.scratch;
+  float* scores = queries + kTileRows * layout.query_stride;
+  float* outputs = scores + kTileRows * layout.score_stride;
+  const int64_t block = KeyBlock(call.tokens);
+  ForTiles(call.query_begin, call.query_end, [&](int64_t query, int64_t rows) {
+    RunningSoftmax softmax[kTileRows];
+    float factor[kTileRows];
+    ScaleQueries(call, query, rows, queries, layout.query_stride);
+    for (int64_t first = 0; first < call.tokens; first += block) {
+      const int64_t count = call.tokens - first < block ? call.tokens - first : block;
+      ScoreBlock(call, first, count, rows, queries, layout.query_stride, scores, layout.score_stride);
+      for (int64_t r = 0; r < rows; r++) factor[r] = softmax[r].Take(scores + r * layout.score_stride, count);
+      AddValues(call, first, count, rows, scores, layout.score_stride, factor, outputs, layout.output_stride);
+    }
+    for (int64_t r = 0; r < rows; r++) {
+      const Vec inverse = Set(1 / softmax[r].sum);
+      const float* sums = outputs + r * layout.output_stride;
+      float* out = call.out + (query + r) * call.ldo;
+      int64_t d = 0;
+      for (; d + kLanes <= call.head_dim; d += kLanes) Store(out + d, Mul(Load(sums + d), inverse));
+      if (d < call.head_dim) StorePart(out + d, call.head_dim - d, Mul(Load(sums + d), inverse));
+    }
+  });
+}
+
+void AttentionWeights(const AttentionCall& call, float* weights) {
+  const AttentionScratch layout(call.tokens, call.head_dim);
+  float* scores = call.scratch + kTileRows * layout.query_stride;
+  const int64_t block = KeyBlock(call.tokens);
+  RunningSoftmax softmax;
+  ScaleQueries(call, call.query_begin, 1, call.scratch, layout.query_stride);
+  for (int64_t first = 0; first < call.tokens; first += block) {
+    const int64_t count = call.tokens - first < block ? call.tokens - first : block;
+    ScoreBlock(call, first, count, 1, call.scratch, layout.query_stride, scores, layout.score_stride);
+    const float factor = softmax.Take(scores, count);
+    for (int64_t t = 0; t < first; t++) weights[t] *= factor;
+    for (int64_t t = 0; t < count; t++) weights[first + t] = scores[t];
+  }
+  for (int64_t t = 0; t < call.tokens; t++) weights[t] *= 1 / softmax.sum;
+}
+
+constexpr Attention kAttention = {.key_floats = KeyFloats,
+                                  .value_floats = ValueFloats,
+                                  .scratch_floats = AttentionScratchFloats,
+                                  .pack = PackKeysAndValues,
+                                  .run = RunAttention,
+                                  .weights = AttentionWeights};
+
+}  // namespace
+}  // namespace vitrine::VITRINE_ISA_NAMESPACE
