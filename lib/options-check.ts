@@ -9,16 +9,16 @@ export type Checked<C extends CallName> = CallOptions[C] & {
   [K in keyof CallOptions[C] & Defaulted]-?: NonNullable<CallOptions[C][K]>
 }
 
-/** ERR_OPTION_UNKNOWN lists the known ones; ERR_OPTION_INVALID says what was expected and what was found. */
-export function checkOptions<C extends CallName>(call: C, given: unknown): Checked<C> {
+/** ERR_OPTION_UNKNOWN lists the known ones; ERR_OPTION_INVALID says what was expected and what was found, and `where`. */
+export function checkOptions<C extends CallName>(call: C, given: unknown, where = `${call}()`): Checked<C> {
   if (given !== undefined && (typeof given !== 'object' || given === null || Array.isArray(given))) {
-    throw new VitrineError('ERR_OPTION_INVALID', `${call}(): options must be an object, found ${found(given)}`)
+    throw new VitrineError('ERR_OPTION_INVALID', `${where}: options must be an object, found ${found(given)}`)
   }
   const known = optionsOf(call) as string[]
   const checked: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(given ?? {})) {
-    if (!known.includes(name)) throw unknownOption(`${call}()`, name, known)
-    if (value !== undefined) checked[name] = checkOption(`${call}()`, name, optionRows[name]!.type, value)
+    if (!known.includes(name)) throw unknownOption(where, name, known)
+    if (value !== undefined) checked[name] = checkOption(where, name, optionRows[name]!.type, value)
   }
   for (const name of known) {
     const row: OptionRow = optionRows[name]!
@@ -27,7 +27,7 @@ export function checkOptions<C extends CallName>(call: C, given: unknown): Check
   return checked as Checked<C>
 }
 
-export function unknownOption(where: string, name: string, known: readonly string[]): VitrineError {
+function unknownOption(where: string, name: string, known: readonly string[]): VitrineError {
   const near = known.find((other) => other.toLowerCase() === name.toLowerCase() || other.startsWith(name) || name.startsWith(other))
   const hint = near ? ` (did you mean '${near}'?)` : ''
   return new VitrineError('ERR_OPTION_UNKNOWN', `${where}: unknown option '${name}'${hint}; known are ${known.join(', ')}`)

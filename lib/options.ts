@@ -70,7 +70,7 @@ export const options = {
     type: { kind: 'size', max: 16384 },
     calls: ['load', ...everyImageCall],
     otherwise: "the preprocessing's crop",
-    help: 'size to run at, in pixels: n or { height, width }',
+    help: 'size to run at, in pixels: one side, or height and width',
   },
   progress: {
     type: { kind: 'function' },
