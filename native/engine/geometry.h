@@ -23,9 +23,7 @@ struct Geometry {
 // What the bytes of a picture are, per pixel: 1 grey; 3 RGB; 4 RGBA with alpha ignored, RGBA over white, or CMYK as libvips gives it.
 enum class PixelLayout : uint8_t { kGrey, kRgb, kRgba, kRgbaOverWhite, kCmyk };
 
-constexpr int32_t BytesPerPixel(PixelLayout layout) {
-  return layout == PixelLayout::kGrey ? 1 : layout == PixelLayout::kRgb ? 3 : 4;
-}
+constexpr int32_t BytesPerPixel(PixelLayout layout) { return layout == PixelLayout::kGrey ? 1 : layout == PixelLayout::kRgb ? 3 : 4; }
 
 // Decoded upright pixels, row by row without gaps: bytes = height · width · BytesPerPixel(layout), which picture.cc checks.
 struct PictureView {

@@ -1,6 +1,8 @@
 // This ISA's kernels: the generic algorithms over its vec.h, in order of use. kTable is the object's only exported symbol.
 // clang-format off
 #include "../kernels.h"
+#include "pairs.h"
+#include "../generic/resample.inl"
 #include "vec.h"
 #include "../generic/tile.inl"
 #include "../generic/activation.inl"
@@ -15,7 +17,7 @@ namespace vitrine::VITRINE_ISA_NAMESPACE {
 
 extern const Kernels kTable;
 const Kernels kTable = {
-    .resample = {},
+    .resample = kResample,
     .patch_embed = kPatchEmbed,
     .layer_norm = LayerNorm,
     .gemm = kGemm,

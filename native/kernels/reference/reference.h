@@ -13,6 +13,7 @@ void LayerNorm(const LayerNormCall& call);
 
 // Two columns a panel: the fewest that kGlu allows.
 inline constexpr int64_t kColumns = 2;
+extern const Resample kResample;
 extern const Gemm kGemm;
 extern const PatchEmbed kPatchEmbed;
 extern const Attention kAttention;

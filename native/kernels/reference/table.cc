@@ -5,7 +5,7 @@ namespace vitrine::reference {
 
 extern const Kernels kTable;
 const Kernels kTable = {
-    .resample = {},
+    .resample = kResample,
     .patch_embed = kPatchEmbed,
     .layer_norm = LayerNorm,
     .gemm = kGemm,
