@@ -194,8 +194,10 @@ Status CheckSizes(const PictureView& picture, const Geometry& geometry, int64_t 
 
 }  // namespace
 
-Status CropPicture(const Kernels& kernels, const PictureView& picture, const Geometry& geometry, Arena& arena, uint8_t* crop,
+Status CropPicture(const Kernels& kernels, const PictureView& picture, const Geometry& geometry, PictureScratch& scratch, uint8_t* crop,
                    int64_t crop_bytes) {
+  Arena& arena = scratch.arena;
+  arena.Reset();
   if (Status status = CheckSizes(picture, geometry, crop_bytes); !status.ok()) return status;
 
   // What of the resized picture the crop shows.

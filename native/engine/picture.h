@@ -11,10 +11,15 @@
 
 namespace vitrine {
 
+// Buffers of one thread that crops pictures: from the second picture of a size on, nothing is allocated. Not thread-safe.
+struct PictureScratch {
+  Arena arena;
+};
+
 // crop: [geometry.crop_height, geometry.crop_width, 3], which is `crop_bytes` bytes. Only the part of the picture that the crop shows is
-// read; scratch is taken from the arena, which the caller resets. Sizes that do not fit together: ERR_IMAGE_DIMS; no memory:
-// ERR_OUT_OF_MEMORY. The message does not name the image: the caller does.
-Status CropPicture(const Kernels& kernels, const PictureView& picture, const Geometry& geometry, Arena& arena, uint8_t* crop,
+// read. Sizes that do not fit together: ERR_IMAGE_DIMS; no memory: ERR_OUT_OF_MEMORY. The message does not name the image: the caller
+// does.
+Status CropPicture(const Kernels& kernels, const PictureView& picture, const Geometry& geometry, PictureScratch& scratch, uint8_t* crop,
                    int64_t crop_bytes);
 
 }  // namespace vitrine
