@@ -49,9 +49,18 @@ export interface Head {
   out: number
 }
 
+/** A weight file as it was when its header was read (fs.stat with `bigint`): if another one is in its place at load, that is an error. */
+export interface FileStamp {
+  ino: bigint
+  size: bigint
+  mtimeNs: bigint
+}
+
 export interface EncoderSpec {
   /** Absolute paths; `TensorPart.file` is an index into them. */
   files: string[]
+  /** One per file; left out, the files are taken as they are. */
+  stamps?: FileStamp[]
   dim: number
   heads: number
   headDim: number

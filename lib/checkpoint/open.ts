@@ -1,16 +1,17 @@
 // A folder or a file → weights, config and family. Before it: model.ts; after it: choose.ts, safetensors.ts, sidecars.ts, families/, then
 // native.ts.
 import { resolve } from 'node:path'
+import { VitrineError } from '../errors'
 import type { CheckpointSource, FamilyModel } from '../families/family'
 import { familyOf } from '../families/index'
 import { checkPipeline, type Pipeline } from '../image/pipeline'
+import { readPreprocessor } from '../image/preprocessor'
 import type { EncoderSpec } from '../spec'
 import { type Chosen, chooseFile, locate } from './choose'
-import type { FileStamp } from './files'
 import type { JsonObject } from './json'
 import { readSafetensors } from './safetensors'
 import { readShards } from './shards'
-import { readDeclared, readSidecars, type Sidecars } from './sidecars'
+import { readDeclared, readSidecars } from './sidecars'
 import { TensorSource } from './tensors'
 
 export interface OpenOptions {
@@ -32,8 +33,6 @@ export interface Checkpoint extends Omit<FamilyModel, 'spec' | 'pipeline'> {
   declared: JsonObject
   /** What messages call them. */
   declaredName: string
-  /** The weight files as they were when their headers were read, for `assertUnchanged` when the engine has read the rest. */
-  stamps: readonly FileStamp[]
 }
 
 /** Opens a checkpoint folder or weight file; design: "Which file of a folder". Reads headers and configs only. */
@@ -57,19 +56,26 @@ export async function openCheckpoint(source: string, options: OpenOptions): Prom
   const { spec, pipeline: familyDefault, ...model } = family.read(weights)
   weights.tensors.finish(family.name)
 
-  const fromFile = readPipeline(sidecars.preprocessor) ?? familyDefault
-  const fromVitrine = declaredPreprocess === undefined ? fromFile : checkPipeline(declaredPreprocess, fromFile)
+  const { preprocessor } = sidecars
+  const fromFile = preprocessor ? readPreprocessor(preprocessor.config, preprocessor.name, familyDefault) : familyDefault
+  const fromVitrine = declaredPreprocess === undefined ? fromFile : declaredPipeline(declaredPreprocess, fromFile, vitrine.declaredName)
   const pipeline = options.preprocess === undefined ? fromVitrine : checkPipeline(options.preprocess, fromVitrine)
   return {
     ...model,
     family: family.name,
     file: chosen.file,
     parameters: weights.tensors.values(),
-    spec: { ...spec, files: files.map((file) => resolve(file)), mean: pipeline.mean, std: pipeline.std, rescale: pipeline.rescaleFactor },
+    spec: {
+      ...spec,
+      files: files.map((file) => resolve(file)),
+      stamps,
+      mean: pipeline.mean,
+      std: pipeline.std,
+      rescale: pipeline.rescaleFactor,
+    },
     pipeline,
     declared,
     declaredName: vitrine.declaredName,
-    stamps,
   }
 }
 
@@ -79,6 +85,11 @@ async function readHeaders({ file, kind }: Chosen) {
   return { files: [file], tensors, stamps: [stamp] }
 }
 
-function readPipeline(_file: Sidecars['preprocessor']): Pipeline | undefined {
-  return undefined // until image/preprocessor.ts is there
+/** `preprocess` of vitrine.json, with the file's name in what it is refused with. */
+function declaredPipeline(value: unknown, base: Pipeline, file: string): Pipeline {
+  try {
+    return checkPipeline(value, base)
+  } catch (cause) {
+    throw cause instanceof VitrineError ? new VitrineError(cause.code, `${file}: ${cause.message}`, { cause }) : cause
+  }
 }

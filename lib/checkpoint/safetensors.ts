@@ -2,7 +2,8 @@
 // Before it: open.ts or shards.ts; after it: tensors.ts. Strict, as the format's own reader: the tensors tile the file, no byte is left over.
 import { type FileHandle, open } from 'node:fs/promises'
 import { VitrineError } from '../errors'
-import { type FileStamp, look, stampOf, unreadable } from './files'
+import type { FileStamp } from '../spec'
+import { look, unreadable } from './files'
 import { isObject, parseObject, shown } from './json'
 import { elements, type StoredTensor } from './tensors'
 
@@ -26,7 +27,8 @@ export async function readSafetensors(path: string, file: number): Promise<{ ten
   let handle: FileHandle | undefined
   try {
     handle = await open(path, 'r')
-    const stamp = stampOf(path, await handle.stat({ bigint: true }))
+    const { ino, size: bytes, mtimeNs } = await handle.stat({ bigint: true })
+    const stamp = { ino, size: bytes, mtimeNs }
     const size = Number(stamp.size)
     if (size < 8) throw truncated(`${path}: a safetensors file begins with 8 bytes of length, found ${size} bytes in all`)
     const first = await readAt(handle, path, 0, Math.min(size, 64))

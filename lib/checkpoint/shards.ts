@@ -2,7 +2,8 @@
 // The index and the shards must agree in both directions.
 import { dirname, isAbsolute, join, normalize, sep } from 'node:path'
 import { VitrineError } from '../errors'
-import { type FileStamp, look } from './files'
+import type { FileStamp } from '../spec'
+import { look } from './files'
 import { isObject, readObject, shown } from './json'
 import { readSafetensors } from './safetensors'
 import type { StoredTensor } from './tensors'
