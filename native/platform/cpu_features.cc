@@ -7,8 +7,31 @@
 #else
 #include <cpuid.h>
 #endif
+#endif
 
 namespace vitrine {
+
+uint64_t FeaturesOf(const CpuidAnswers& answers) {
+  constexpr uint64_t kYmmState = 0x06;  // XMM, upper halves of YMM
+  constexpr uint64_t kZmmState = 0xe6;  // those, mask registers, upper halves of ZMM0-15, ZMM16-31
+  const auto bit = [](uint32_t value, int index) { return (value >> index & 1) != 0; };
+  const bool ymm = (answers.saved_states & kYmmState) == kYmmState && bit(answers.leaf1_ecx, 28);
+  const bool zmm = ymm && (answers.saved_states & kZmmState) == kZmmState && bit(answers.leaf7_ebx, 16);
+  uint64_t features = 0;
+  const auto set = [&features](bool present, CpuFeature feature) { features |= present ? uint64_t(feature) : 0; };
+  set(bit(answers.leaf1_edx, 26), kCpuSse2);
+  set(ymm && bit(answers.leaf7_ebx, 5), kCpuAvx2);
+  set(ymm && bit(answers.leaf1_ecx, 12), kCpuFma);
+  set(zmm, kCpuAvx512f);
+  set(zmm && bit(answers.leaf7_ebx, 30), kCpuAvx512bw);
+  set(zmm && bit(answers.leaf7_ebx, 31), kCpuAvx512vl);
+  set(zmm && bit(answers.leaf7_ebx, 17), kCpuAvx512dq);
+  set(zmm && bit(answers.leaf7_ecx, 11), kCpuAvx512Vnni);
+  set(zmm && bit(answers.leaf7_1_eax, 5), kCpuAvx512Bf16);
+  return features;
+}
+
+#if defined(__x86_64__) || defined(_M_X64)
 namespace {
 
 struct Registers {
@@ -30,7 +53,7 @@ Registers CpuId(uint32_t leaf, uint32_t subleaf) {
   return r;
 }
 
-// XCR0: which register states the operating system saves. Only to be called where OSXSAVE is set.
+// XCR0. XGETBV itself faults where CPUID does not show OSXSAVE.
 uint64_t SavedStates() {
 #ifdef _MSC_VER
   return _xgetbv(0);
@@ -41,37 +64,18 @@ uint64_t SavedStates() {
 #endif
 }
 
-constexpr uint64_t kYmmState = 0x06;  // XMM, upper halves of YMM
-constexpr uint64_t kZmmState = 0xe6;  // those, mask registers, upper halves of ZMM0–15, ZMM16–31
-
 }  // namespace
 
 uint64_t CpuFeatures() {
   const Registers one = CpuId(1, 0), seven = CpuId(7, 0), seven_one = seven.eax >= 1 ? CpuId(7, 1) : Registers{};
-  const auto bit = [](uint32_t value, int index) { return (value >> index & 1) != 0; };
-  const uint64_t saved = bit(one.ecx, 27) ? SavedStates() : 0;
-  const bool ymm = (saved & kYmmState) == kYmmState && bit(one.ecx, 28);
-  const bool zmm = ymm && (saved & kZmmState) == kZmmState && bit(seven.ebx, 16);
-  uint64_t features = 0;
-  const auto set = [&features](bool present, CpuFeature feature) { features |= present ? uint64_t(feature) : 0; };
-  set(bit(one.edx, 26), kCpuSse2);
-  set(ymm && bit(seven.ebx, 5), kCpuAvx2);
-  set(ymm && bit(one.ecx, 12), kCpuFma);
-  set(zmm, kCpuAvx512f);
-  set(zmm && bit(seven.ebx, 30), kCpuAvx512bw);
-  set(zmm && bit(seven.ebx, 31), kCpuAvx512vl);
-  set(zmm && bit(seven.ebx, 17), kCpuAvx512dq);
-  set(zmm && bit(seven.ecx, 11), kCpuAvx512Vnni);
-  set(zmm && bit(seven_one.eax, 5), kCpuAvx512Bf16);
-  return features;
+  const bool osxsave = (one.ecx >> 27 & 1) != 0;
+  return FeaturesOf({one.ecx, one.edx, seven.ebx, seven.ecx, seven_one.eax, osxsave ? SavedStates() : 0});
 }
-
-}  // namespace vitrine
 
 #else
 
-namespace vitrine {
 uint64_t CpuFeatures() { return 0; }
-}  // namespace vitrine
 
 #endif
+
+}  // namespace vitrine

@@ -17,8 +17,17 @@ enum CpuFeature : uint64_t {
   kCpuAvx512Bf16 = 1u << 8,
 };
 
-// The union of CpuFeature bits. A bit is set only when CPUID shows the instructions and XGETBV shows that the operating system saves
-// the registers they use (a kernel without AVX-512 state would corrupt them at the first context switch). 0 on other architectures.
+// The answers of CPUID that matter, and XCR0: the register states that the operating system saves (0 where CPUID denies XGETBV).
+struct CpuidAnswers {
+  uint32_t leaf1_ecx = 0, leaf1_edx = 0, leaf7_ebx = 0, leaf7_ecx = 0, leaf7_1_eax = 0;
+  uint64_t saved_states = 0;
+};
+
+// The union of CpuFeature bits. A bit is set only when CPUID shows the instructions and the operating system saves the registers that
+// they use: a kernel without saved AVX-512 state would be corrupted by the first context switch.
+uint64_t FeaturesOf(const CpuidAnswers& answers);
+
+// This machine's; 0 on architectures other than x86-64.
 uint64_t CpuFeatures();
 
 }  // namespace vitrine

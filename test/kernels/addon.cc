@@ -1,0 +1,285 @@
+// Test-only: any kernel of any instruction set by name, over plain typed arrays. Every operand is copied into guarded memory (guarded.h),
+// the weights are packed by the ISA's own packing, and what came out is copied back. See kernels.ts for the typed door.
+#include <napi.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "guarded.h"
+#include "kernels/dispatch.h"
+#include "platform/cpu_features.h"
+
+namespace vitrine::test {
+namespace {
+
+using Floats = Guarded<float>;
+
+// The fields of one call, read from a plain object
+struct Call {
+  const Napi::Object object;
+  explicit Call(const Napi::CallbackInfo& info) : object(info[1].As<Napi::Object>()) {}
+  int64_t Int(const char* name) const { return object.Get(name).As<Napi::Number>().Int64Value(); }
+  float Float(const char* name) const { return object.Get(name).As<Napi::Number>().FloatValue(); }
+  bool Has(const char* name) const { return !object.Get(name).IsUndefined() && !object.Get(name).IsNull(); }
+  size_t Slack() const { return Has("slack") ? size_t(Int("slack")) : 0; }
+  Napi::Float32Array Array(const char* name) const { return object.Get(name).As<Napi::Float32Array>(); }
+  std::unique_ptr<Floats> Copy(const char* name) const {
+    if (!Has(name)) return nullptr;
+    const Napi::Float32Array array = Array(name);
+    return std::make_unique<Floats>(array.Data(), array.ElementLength(), Slack());
+  }
+};
+
+float* Data(const std::unique_ptr<Floats>& floats) { return floats != nullptr ? floats->data() : nullptr; }
+
+Napi::Value Result(const Napi::CallbackInfo& info, Floats& floats, const char* what) {
+  floats.Check(what);
+  auto array = Napi::Float32Array::New(info.Env(), floats.size());
+  std::memcpy(array.Data(), floats.data(), floats.size() * sizeof(float));
+  return array;
+}
+
+// The kernels of an ISA; "active" are those that VITRINE_ISA or the CPU chose.
+const Kernels& Named(const Napi::CallbackInfo& info) {
+  const std::string name = info[0].As<Napi::String>();
+  if (name == "active") {
+    const IsaEntry* active;
+    const Status status = ActiveIsa(&active);
+    if (!status.ok()) throw Napi::Error::New(info.Env(), status.code + ": " + status.message);
+    return *active->kernels;
+  }
+  for (const IsaEntry& isa : AllIsas())
+    if (isa.supported && name == isa.name) return *isa.kernels;
+  throw Napi::Error::New(info.Env(), "no kernels of " + name + " on this machine");
+}
+
+// Packed column → row of w [n,k], or -1 for a column that is not there. kGlu: w holds n/2 gate rows, then n/2 value rows.
+std::vector<int64_t> PackedRows(const Gemm& gemm, int64_t n, bool glu) {
+  const int64_t columns = gemm.columns, half = columns / 2, width = glu ? half : columns, wide = glu ? n / 2 : n;
+  std::vector<int64_t> rows;
+  for (int64_t panel = 0; panel < (wide + width - 1) / width; panel++) {
+    for (int64_t j = 0; j < columns; j++) {
+      const int64_t column = panel * width + j % width;
+      rows.push_back(column >= wide ? -1 : glu && j >= half ? wide + column : column);
+    }
+  }
+  return rows;
+}
+
+std::unique_ptr<Floats> PackWeights(const Gemm& gemm, const std::vector<int64_t>& order, const float* w, int64_t k) {
+  auto panels = std::make_unique<Floats>(order.size() * size_t(k), 0, 64);
+  Guarded<const float*> rows(size_t(gemm.columns));
+  for (size_t first = 0; first < order.size(); first += rows.size()) {
+    for (size_t j = 0; j < rows.size(); j++) rows.data()[j] = order[first + j] < 0 ? nullptr : w + order[first + j] * k;
+    gemm.pack_panel(rows.data(), k, panels->data() + first * size_t(k));
+  }
+  panels->Check("panels");
+  return panels;
+}
+
+// A vector [n] in packed order; columns that are not there are NaN
+std::unique_ptr<Floats> PackVector(const std::vector<int64_t>& order, const std::unique_ptr<Floats>& values, size_t slack) {
+  if (values == nullptr) return nullptr;
+  auto packed = std::make_unique<Floats>(order.size(), slack);
+  for (size_t i = 0; i < order.size(); i++)
+    if (order[i] >= 0) packed->data()[i] = values->data()[order[i]];
+  return packed;
+}
+
+Napi::Value RunGemm(const Napi::CallbackInfo& info) {
+  const Gemm& gemm = Named(info).gemm;
+  const Call call(info);
+  const auto epilogue = Epilogue(call.Int("epilogue"));
+  const int64_t k = call.Int("k");
+  const auto order = PackedRows(gemm, call.Int("n"), epilogue == Epilogue::kGlu);
+  const auto a = call.Copy("a"), w = call.Copy("w"), c = call.Copy("c");
+  const auto bias = PackVector(order, call.Copy("bias"), call.Slack()), scale = PackVector(order, call.Copy("scale"), call.Slack());
+  const auto panels = PackWeights(gemm, order, w->data(), k);
+  gemm.run({.a = a->data(),
+            .lda = call.Int("lda"),
+            .panels = panels->data(),
+            .bias = Data(bias),
+            .scale = Data(scale),
+            .c = c->data(),
+            .ldc = call.Int("ldc"),
+            .k = k,
+            .row_begin = call.Int("rowBegin"),
+            .row_end = call.Int("rowEnd"),
+            .panel_begin = call.Has("panelBegin") ? call.Int("panelBegin") : 0,
+            .panel_end = call.Has("panelEnd") ? call.Int("panelEnd") : int64_t(order.size()) / gemm.columns,
+            .epilogue = epilogue,
+            .activation = Activation(call.Int("activation"))});
+  return Result(info, *c, "c");
+}
+
+// run → out; with `weights` set, the softmax weights of queryBegin
+Napi::Value RunAttention(const Napi::CallbackInfo& info) {
+  const Attention& attention = Named(info).attention;
+  const Call call(info);
+  const int64_t tokens = call.Int("tokens"), head_dim = call.Int("headDim");
+  const auto q = call.Copy("q"), k = call.Copy("k"), v = call.Copy("v"), out = call.Copy("out");
+  Floats keys(size_t(attention.key_floats(tokens, head_dim)), 0, 64), values(size_t(attention.value_floats(tokens, head_dim)), 0, 64);
+  Floats scratch(size_t(attention.scratch_floats(tokens, head_dim)), 0, 64);
+  attention.pack(k->data(), v->data(), call.Int("ld"), tokens, head_dim, keys.data(), values.data());
+  const AttentionCall arguments{.q = q->data(),
+                                .ldq = call.Int("ld"),
+                                .key_panels = keys.data(),
+                                .value_panels = values.data(),
+                                .tokens = tokens,
+                                .head_dim = head_dim,
+                                .query_begin = call.Int("queryBegin"),
+                                .query_end = call.Int("queryEnd"),
+                                .scale = call.Float("scale"),
+                                .out = out->data(),
+                                .ldo = call.Int("ldo"),
+                                .scratch = scratch.data()};
+  Floats weights(size_t(tokens), call.Slack());
+  if (call.Has("weights")) {
+    attention.weights(arguments, weights.data());
+  } else {
+    attention.run(arguments);
+  }
+  keys.Check("key panels"), values.Check("value panels"), scratch.Check("scratch");
+  return call.Has("weights") ? Result(info, weights, "weights") : Result(info, *out, "out");
+}
+
+Napi::Value RunPatchEmbed(const Napi::CallbackInfo& info) {
+  const Kernels& kernels = Named(info);
+  const Call call(info);
+  const auto patch_height = int32_t(call.Int("patchHeight")), patch_width = int32_t(call.Int("patchWidth"));
+  const int64_t k = int64_t(3) * patch_height * patch_width;
+  const auto order = PackedRows(kernels.gemm, call.Int("n"), false);
+  const auto w = call.Copy("w"), position = call.Copy("position"), tokens = call.Copy("tokens"), planes = call.Copy("planes");
+  const auto bias = PackVector(order, call.Copy("bias"), call.Slack());
+  std::unique_ptr<Guarded<uint8_t>> bytes;
+  if (call.Has("bytes")) {
+    const auto array = call.object.Get("bytes").As<Napi::Uint8Array>();
+    bytes = std::make_unique<Guarded<uint8_t>>(array.Data(), array.ElementLength(), call.Slack());
+  }
+  const auto panels = PackWeights(kernels.gemm, order, w->data(), k);
+  Floats scratch(size_t(kernels.patch_embed.scratch_floats(k)), 0, 64);
+  const PatchEmbedCall arguments{.bytes = bytes != nullptr ? bytes->data() : nullptr,
+                                 .planes = Data(planes),
+                                 .height = int32_t(call.Int("height")),
+                                 .width = int32_t(call.Int("width")),
+                                 .patch_height = patch_height,
+                                 .patch_width = patch_width,
+                                 .panels = panels->data(),
+                                 .panel_count = int64_t(order.size()) / kernels.gemm.columns,
+                                 .bias = Data(bias),
+                                 .position = Data(position),
+                                 .ld_position = call.Int("ldt"),
+                                 .tokens = tokens->data(),
+                                 .ldt = call.Int("ldt"),
+                                 .patch_begin = call.Int("patchBegin"),
+                                 .patch_end = call.Int("patchEnd"),
+                                 .scratch = scratch.data()};
+  (bytes != nullptr ? kernels.patch_embed.from_bytes : kernels.patch_embed.from_planes)(arguments);
+  scratch.Check("scratch");
+  return Result(info, *tokens, "tokens");
+}
+
+Napi::Value RunLayerNorm(const Napi::CallbackInfo& info) {
+  const Call call(info);
+  const auto x = call.Copy("x"), y = call.Copy("y"), gamma = call.Copy("gamma"), beta = call.Copy("beta");
+  float* out = y != nullptr ? y->data() : x->data();  // in place without y
+  Named(info).layer_norm({.x = x->data(),
+                          .ldx = call.Int("ldx"),
+                          .y = out,
+                          .ldy = call.Int("ldy"),
+                          .gamma = gamma->data(),
+                          .beta = beta->data(),
+                          .rows = call.Int("rows"),
+                          .dim = call.Int("dim"),
+                          .eps = call.Float("eps")});
+  x->Check("x");
+  return Result(info, y != nullptr ? *y : *x, "y");
+}
+
+Napi::Value RunActivate(const Napi::CallbackInfo& info) {
+  const Call call(info);
+  const auto x = call.Copy("x");
+  Floats y(x->size(), call.Slack());
+  float* out = call.Has("inPlace") ? x->data() : y.data();
+  Named(info).activate(Activation(call.Int("activation")), x->data(), out, int64_t(x->size()));
+  x->Check("x");
+  return Result(info, call.Has("inPlace") ? *x : y, "y");
+}
+
+// --- what is there ---
+
+Napi::Value Isas(const Napi::CallbackInfo& info) {
+  auto list = Napi::Array::New(info.Env());
+  for (const IsaEntry& isa : AllIsas()) {
+    auto entry = Napi::Object::New(info.Env());
+    entry.Set("name", isa.name);
+    entry.Set("supported", isa.supported);
+    entry.Set("rows", isa.kernels->gemm.rows);
+    entry.Set("columns", isa.kernels->gemm.columns);
+    list.Set(list.Length(), entry);
+  }
+  return list;
+}
+
+// The tile of the kernels in force, { code, message } where VITRINE_ISA asks for what is not there
+Napi::Value Active(const Napi::CallbackInfo& info) {
+  const IsaEntry* active;
+  const Status status = ActiveIsa(&active);
+  auto result = Napi::Object::New(info.Env());
+  if (!status.ok()) {
+    result.Set("code", status.code);
+    result.Set("message", status.message);
+  } else {
+    result.Set("name", active->name);
+    result.Set("rows", active->kernels->gemm.rows);
+    result.Set("columns", active->kernels->gemm.columns);
+  }
+  return result;
+}
+
+Napi::Value AttentionScratch(const Napi::CallbackInfo& info) {
+  const int64_t tokens = info[1].As<Napi::Number>().Int64Value(), head_dim = info[2].As<Napi::Number>().Int64Value();
+  return Napi::Number::New(info.Env(), double(Named(info).attention.scratch_floats(tokens, head_dim)));
+}
+
+// Answers of CPUID and XCR0 → the ISAs' required bits that they satisfy, by name
+Napi::Value SupportedBy(const Napi::CallbackInfo& info) {
+  const auto object = info[0].As<Napi::Object>();
+  const auto word = [&](const char* name) { return object.Get(name).As<Napi::Number>().Uint32Value(); };
+  const uint64_t features =
+      FeaturesOf({word("leaf1Ecx"), word("leaf1Edx"), word("leaf7Ebx"), word("leaf7Ecx"), word("leaf71Eax"), word("savedStates")});
+  auto list = Napi::Array::New(info.Env());
+#define VITRINE_ISA(isa, arch, bits, flags) \
+  if (((bits) & ~features) == 0) list.Set(list.Length(), #isa);
+#include "kernels/isa_list.h"
+#undef VITRINE_ISA
+  return list;
+}
+
+// For the sanitizers' own test: a heap overflow that they must catch
+Napi::Value PlantOverflow(const Napi::CallbackInfo& info) {
+  const std::unique_ptr<volatile char[]> four(new volatile char[4]);
+  volatile size_t index = 4;
+  return Napi::Number::New(info.Env(), four[index]);
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("isas", Napi::Function::New(env, Isas));
+  exports.Set("active", Napi::Function::New(env, Active));
+  exports.Set("supportedBy", Napi::Function::New(env, SupportedBy));
+  exports.Set("attentionScratch", Napi::Function::New(env, AttentionScratch));
+  exports.Set("gemm", Napi::Function::New(env, RunGemm));
+  exports.Set("attention", Napi::Function::New(env, RunAttention));
+  exports.Set("patchEmbed", Napi::Function::New(env, RunPatchEmbed));
+  exports.Set("layerNorm", Napi::Function::New(env, RunLayerNorm));
+  exports.Set("activate", Napi::Function::New(env, RunActivate));
+  exports.Set("plantOverflow", Napi::Function::New(env, PlantOverflow));
+  return exports;
+}
+
+}  // namespace
+}  // namespace vitrine::test
+
+using vitrine::test::Init;
+NODE_API_MODULE(vitrine_test_kernels, Init)

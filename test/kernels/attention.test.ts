@@ -1,0 +1,170 @@
+// native/kernels/attention.h: every instruction set against the reference, and the property that a query's bits depend on no other.
+import { describe, expect, test } from 'vitest'
+import { Random } from '../support/seed'
+import { around, headDims, padded, vitTokens } from '../support/shapes'
+import { attention, expectSameBits, expectWithin, norm, reduction } from '../support/tolerance'
+import { type AttentionCall, isas, kernels } from './kernels'
+
+/** One head between NaNs. `sharp` scales the scores: about that many e-folds between the tokens. */
+function makeCall(random: Random, tokens: number, headDim: number, sharp = 3): AttentionCall {
+  const ld = headDim + 7
+  const matrix = (scale: number) => padded(tokens, headDim, ld, random.floats(tokens * headDim, scale))
+  const ldo = headDim + 3
+  return {
+    q: matrix(sharp),
+    k: matrix(1.7),
+    v: matrix(1),
+    ld,
+    tokens,
+    headDim,
+    queryBegin: 0,
+    queryEnd: tokens,
+    scale: 1 / Math.sqrt(headDim),
+    out: random.floats(tokens * ldo),
+    ldo,
+    slack: random.int(0, 3),
+  }
+}
+
+const largestNorm = (x: Float32Array, { tokens, headDim, ld }: AttentionCall) =>
+  Math.max(...Array.from({ length: tokens }, (_, t) => norm(x, t * ld, headDim)))
+
+/** Columns [0, headDim) of the call's queries */
+const inside = (out: Float32Array, { headDim, ldo, queryBegin, queryEnd }: AttentionCall) =>
+  Float32Array.from(
+    { length: (queryEnd - queryBegin) * headDim },
+    (_, i) => out[(queryBegin + Math.floor(i / headDim)) * ldo + (i % headDim)]!,
+  )
+
+function compare(name: string, call: AttentionCall, seed: number): void {
+  const largest = { query: largestNorm(call.q, call), key: largestNorm(call.k, call), value: 0, scale: Math.abs(call.scale) }
+  for (const x of call.v) if (Math.abs(x) > largest.value) largest.value = Math.abs(x)
+  const actual = kernels.attention(name, call)
+  const expected = kernels.attention('reference', call)
+  const what = `${name} T ${call.tokens} K ${call.headDim}`
+  expectWithin(inside(actual, call), inside(expected, call), () => attention(call.tokens, call.headDim, largest), what, seed)
+  const rest = actual.map((x, i) =>
+    i % call.ldo < call.headDim && i >= call.queryBegin * call.ldo && i < call.queryEnd * call.ldo ? call.out[i]! : x,
+  )
+  expectSameBits(rest, call.out, `${what}, outside`, seed)
+  const weights = kernels.attention('reference', { ...call, weights: true })
+  const error = 2 * attention(1, call.headDim, { ...largest, value: 1 }) + reduction(call.tokens, 1)
+  expectWithin(
+    kernels.attention(name, { ...call, weights: true }),
+    weights,
+    (i) => error * weights[i]! + 2 ** -125,
+    `${what}, weights`,
+    seed,
+  )
+}
+
+describe.each(isas)('attention on $name', ({ name, rows, columns }) => {
+  test('tokens around the tile of queries and of keys, head dims around a panel', () => {
+    const random = new Random(4000)
+    const sizes = new Set([...around(rows), ...around(columns), ...around(columns / 2)])
+    for (const tokens of sizes)
+      for (const headDim of sizes) if (tokens * headDim < 6000) compare(name, makeCall(random, tokens, headDim), random.seed)
+  })
+
+  test.each(vitTokens)('%i tokens, every head dim', (tokens) => {
+    const random = new Random(4100)
+    for (const headDim of headDims) {
+      const call = makeCall(random, tokens, headDim)
+      const queryBegin = random.int(0, tokens - 30)
+      compare(name, { ...call, queryBegin, queryEnd: queryBegin + 30 }, random.seed)
+    }
+  })
+
+  test('around one and several blocks of keys', () => {
+    const random = new Random(4200)
+    for (const tokens of [287, 288, 289, 319, 320, 321, 351, 352, 353, 640, 641, 961]) {
+      const call = makeCall(random, tokens, 24)
+      compare(name, { ...call, queryBegin: 5, queryEnd: 22 }, random.seed)
+    }
+  })
+
+  test('sharp and flat softmax, a negative scale', () => {
+    const random = new Random(4300)
+    for (const sharp of [0, 1e-3, 40]) compare(name, makeCall(random, 333, 64, sharp), random.seed)
+    const call = makeCall(random, 50, 16)
+    compare(name, { ...call, scale: -0.25 }, random.seed)
+  })
+
+  test('a query has the same bits alone and in any range', () => {
+    const random = new Random(4400)
+    for (const [tokens, headDim] of [
+      [197, 64],
+      [65, 80],
+      [700, 33],
+    ] as const) {
+      const call = makeCall(random, tokens, headDim)
+      const whole = kernels.attention(name, call)
+      for (let round = 0; round < 12; round++) {
+        const queryBegin = round === 0 ? 0 : random.int(0, tokens)
+        const queryEnd = round < 6 ? queryBegin + 1 : random.int(queryBegin, tokens) + 1
+        const part = { ...call, queryBegin, queryEnd }
+        expectSameBits(inside(kernels.attention(name, part), part), inside(whole, part), `queries ${queryBegin}-${queryEnd}`, random.seed)
+      }
+    }
+  })
+
+  test('NaN: a query’s stays with it, a value’s in its column, a key’s reaches every query', () => {
+    const random = new Random(4500)
+    for (const tokens of [50, 400]) {
+      const headDim = 20
+      const call = makeCall(random, tokens, headDim)
+      const clean = inside(kernels.attention(name, call), call)
+      const spoiled = (x: Float32Array, index: number) => {
+        const copy = x.slice()
+        copy[index] = Number.NaN
+        return copy
+      }
+      const check = (part: Partial<AttentionCall>, reads: (query: number, d: number) => boolean) => {
+        const dirty = inside(kernels.attention(name, { ...call, ...part }), call)
+        dirty.forEach((value, i) => {
+          const expected = reads(Math.floor(i / headDim), i % headDim) ? Number.NaN : clean[i]
+          if (!Object.is(value, expected))
+            throw new Error(`${tokens} tokens: [${i}] is ${value}, expected ${expected} (seed ${random.seed})`)
+        })
+      }
+      check({ q: spoiled(call.q, 17 * call.ld + 3) }, (query) => query === 17)
+      check({ v: spoiled(call.v, 31 * call.ld + 5) }, (_, d) => d === 5)
+      check({ k: spoiled(call.k, (tokens - 1) * call.ld) }, () => true)
+    }
+  })
+
+  test('a whole block of -∞ scores weighs nothing; nothing but -∞ is NaN, as softmax is', () => {
+    const tokens = 700
+    const call = makeCall(new Random(4600), tokens, 16)
+    call.q.fill(1)
+    for (const [begin, end] of [
+      [0, 352],
+      [300, tokens],
+      [0, tokens - 1],
+    ] as const) {
+      const k = call.k.map((x, i) => (Math.floor(i / call.ld) >= begin && Math.floor(i / call.ld) < end ? Number.NEGATIVE_INFINITY : x))
+      const part = { ...call, k, queryEnd: 15 }
+      const expected = inside(kernels.attention('reference', part), part)
+      expect(expected.every(Number.isFinite)).toBe(true)
+      expectWithin(inside(kernels.attention(name, part), part), expected, () => 1e-5, `keys ${begin}-${end} masked`)
+      const weights = kernels.attention(name, { ...part, weights: true })
+      expect(weights.subarray(begin, end).every((weight) => weight === 0)).toBe(true)
+    }
+    const none = { ...call, k: call.k.map(() => Number.NEGATIVE_INFINITY), queryEnd: 1 }
+    expect(inside(kernels.attention(name, none), none).every(Number.isNaN)).toBe(true)
+  })
+
+  test('large and small values', () => {
+    const random = new Random(4700)
+    const call = makeCall(random, 40, 16)
+    compare(name, { ...call, v: call.v.map((x) => x * 1e30) }, random.seed)
+    compare(name, { ...call, q: call.q.map((x) => x * 1e-42), v: call.v.map((x) => x * 1e-38) }, random.seed)
+    compare(name, { ...call, q: call.q.map((x) => x * 1e15), k: call.k.map((x) => x * 1e-15) }, random.seed)
+  })
+
+  test('scratch does not grow with the tokens', () => {
+    const bytes = (tokens: number) => 4 * kernels.attentionScratch(name, tokens, 64)
+    expect(bytes(100_000)).toBeLessThan(64 * 1024)
+    expect(bytes(1370)).toBeLessThan(64 * 1024)
+  })
+})

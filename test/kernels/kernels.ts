@@ -1,0 +1,122 @@
+// The typed door to the test-only addon (addon.cc): the kernels of one instruction set over plain arrays.
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+
+export enum Activation {
+  None,
+  Gelu,
+  GeluTanh,
+  QuickGelu,
+  Relu,
+  Silu,
+  Tanh,
+}
+
+export enum Epilogue {
+  Store,
+  Residual,
+  Glu,
+}
+
+/** Elements of every operand end `slack` elements before memory that must not be touched (default 0). */
+interface Placement {
+  slack?: number
+}
+
+/** Fields as in native/kernels/gemm.h, but `w` [n, k] and vectors [n] are unpacked; for Glu, n/2 gate rows, then n/2 value rows. */
+export interface GemmCall extends Placement {
+  a: Float32Array
+  lda: number
+  w: Float32Array
+  n: number
+  k: number
+  bias?: Float32Array
+  scale?: Float32Array
+  c: Float32Array
+  ldc: number
+  rowBegin: number
+  rowEnd: number
+  panelBegin?: number
+  panelEnd?: number
+  epilogue: Epilogue
+  activation: Activation
+}
+
+/** q, k, v: row t of the head at t·ld. */
+export interface AttentionCall extends Placement {
+  q: Float32Array
+  k: Float32Array
+  v: Float32Array
+  ld: number
+  tokens: number
+  headDim: number
+  queryBegin: number
+  queryEnd: number
+  scale: number
+  out: Float32Array
+  ldo: number
+  weights?: true
+}
+
+export interface PatchEmbedCall extends Placement {
+  bytes?: Uint8Array
+  planes?: Float32Array
+  height: number
+  width: number
+  patchHeight: number
+  patchWidth: number
+  w: Float32Array
+  n: number
+  bias?: Float32Array
+  /** [patches, ldt], readable over whole panels */
+  position?: Float32Array
+  tokens: Float32Array
+  ldt: number
+  patchBegin: number
+  patchEnd: number
+}
+
+export interface LayerNormCall extends Placement {
+  x: Float32Array
+  ldx: number
+  /** absent: in place */
+  y?: Float32Array
+  ldy: number
+  gamma: Float32Array
+  beta: Float32Array
+  rows: number
+  dim: number
+  eps: number
+}
+
+export interface Isa {
+  name: string
+  supported: boolean
+  /** MR and NR of its GEMM */
+  rows: number
+  columns: number
+}
+
+interface TestKernels {
+  isas(): Isa[]
+  active(): Isa | { code: string; message: string }
+  supportedBy(words: Record<'leaf1Ecx' | 'leaf1Edx' | 'leaf7Ebx' | 'leaf7Ecx' | 'leaf71Eax' | 'savedStates', number>): string[]
+  attentionScratch(isa: string, tokens: number, headDim: number): number
+  gemm(isa: string, call: GemmCall): Float32Array
+  attention(isa: string, call: AttentionCall): Float32Array
+  patchEmbed(isa: string, call: PatchEmbedCall): Float32Array
+  layerNorm(isa: string, call: LayerNormCall): Float32Array
+  activate(isa: string, call: { x: Float32Array; activation: Activation; inPlace?: true } & Placement): Float32Array
+}
+
+export const addonPath = process.env.VITRINE_TEST_KERNELS ?? join(__dirname, '..', '..', 'build', 'Release', 'vitrine_test_kernels.node')
+export const kernels = createRequire(__filename)(addonPath) as TestKernels
+
+/** Every ISA of this machine; `reference` among them is what they are compared with. */
+export const isas = kernels.isas().filter((isa) => isa.supported && isa.name !== 'reference')
+
+export const panelsOf = (isa: Isa, n: number, epilogue: Epilogue): number =>
+  Math.ceil((epilogue === Epilogue.Glu ? n / 2 : n) / panelWidth(isa, epilogue))
+
+/** Columns of c that a panel writes. */
+export const panelWidth = (isa: Isa, epilogue: Epilogue): number => (epilogue === Epilogue.Glu ? isa.columns / 2 : isa.columns)
