@@ -1,0 +1,27 @@
+// The machine, and how much of it somebody else used while we measured.
+import os from 'node:os'
+
+const busySeconds = () => os.cpus().reduce((sum, { times }) => sum + (times.user + times.nice + times.sys + times.irq) / 1000, 0)
+
+/** Starts watching; the function returned gives the share of all CPU time that was spent by others than `ownSeconds`. */
+export function watchOthers() {
+  const [busy, clock, own] = [busySeconds(), performance.now(), process.cpuUsage()]
+  return (ownSeconds) => {
+    const parent = process.cpuUsage(own)
+    const others = busySeconds() - busy - ownSeconds - (parent.user + parent.system) / 1e6
+    return Math.max(0, others / (((performance.now() - clock) / 1000) * os.cpus().length))
+  }
+}
+
+export function environment() {
+  return {
+    cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
+    cores: os.availableParallelism(),
+    memoryGb: Math.round(os.totalmem() / 2 ** 30),
+    system: `${os.type()} ${os.release()} ${os.arch()}`,
+    node: process.version,
+    load: os.loadavg(),
+    date: new Date().toISOString(),
+    isaForced: process.env.VITRINE_ISA ?? null,
+  }
+}

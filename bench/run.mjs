@@ -1,0 +1,125 @@
+// npm run bench: vitrine, onnxruntime-node and transformers.js side by side. Sets itself up, makes the models and pictures, checks that
+// all agree, times them in turns, prints tables. Reading order: options.mjs, inputs/, peers/child.mjs, agree.mjs, measure.mjs, report.mjs.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import os from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { assertAgreement, cosine, vectors } from './agree.mjs'
+import { environment, watchOthers } from './environment.mjs'
+import { nominalFlops, prepareModel, shapes } from './inputs/models.mjs'
+import { observe, timeCells } from './measure.mjs'
+import { readOptions } from './options.mjs'
+import { preparePeak } from './peak/peak.mjs'
+import { Peer } from './peers/child.mjs'
+import { report } from './report.mjs'
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+const cache = here('.cache')
+const say = (text) => process.stderr.write(`bench: ${text}\n`)
+const progress = (text) => (process.stderr.isTTY ? process.stderr.write(`\r\x1b[Kbench: ${text}`) : undefined)
+
+/** The peers' packages, as package-lock.json says; no install script is run. */
+function install() {
+  const time = (path) => statSync(here(path), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  if (time('node_modules/.package-lock.json') > time('package-lock.json')) return
+  say('installing the peers')
+  const npm = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    cwd: here('.'),
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32',
+  })
+  if (npm.status !== 0) throw new Error(`npm ci in bench/ failed (${npm.error?.message ?? `exit code ${npm.status}`})`)
+}
+
+/** The parts of vitrine's compiled library that write the peers' files. */
+function library() {
+  const require = createRequire(import.meta.url)
+  const dist = (name) => require(`../dist/${name}.js`)
+  const { version } = require('../package.json')
+  return { ...dist('checkpoint/open'), ...dist('onnx/graph'), ...dist('onnx/values'), ...dist('onnx/proto'), version }
+}
+
+/** The cosine of each picture's vector, between the first two peers that decode pictures. */
+async function compareFromJpeg(peers, batch) {
+  const pair = peers.filter((peer) => peer.inputs.includes('jpeg')).slice(0, 2)
+  if (pair.length < 2) return null
+  const [a, b] = [await vectors(pair[0], 'jpeg', batch), await vectors(pair[1], 'jpeg', batch)]
+  const dim = a.length / batch
+  const all = Array.from({ length: batch }, (_, i) => cosine(a.subarray(i * dim, (i + 1) * dim), b.subarray(i * dim, (i + 1) * dim)))
+  return { peers: pair.map((peer) => peer.name), min: Math.min(...all), mean: all.reduce((x, y) => x + y) / batch }
+}
+
+async function benchModel(name, options, peak, photos) {
+  const { writeOnnxFiles } = await import('./inputs/onnx-file.mjs')
+  const { preparePixels } = await import('./inputs/images.mjs')
+  const shape = shapes[name]
+  const most = Math.max(...options.batches)
+  say(`${name}: preparing`)
+  const sources = ['inputs/models.mjs', 'inputs/random.mjs', 'inputs/onnx-file.mjs', '../dist/onnx/graph.js', '../dist/onnx/proto.js']
+  const folder = await prepareModel(cache, name, sources.map(here), (made) => writeOnnxFiles(made, library()))
+  const pixels = preparePixels(cache, most, shape.size)
+
+  const peers = options.only.map((peer) => new Peer(peer, options.threads))
+  try {
+    for (const peer of peers) {
+      const dims = [most, 3, shape.size, shape.size]
+      Object.assign(peer, await peer.ask('open', { folder, threads: options.threads, pixels, dims, photos }))
+    }
+    const agreement = await assertAgreement(peers, most)
+    const jpegCosine = options.inputs.includes('jpeg') ? await compareFromJpeg(peers, most) : null
+    say(`${name}: all agree; timing`)
+    const cells = await timeCells(peers, peak, options, progress)
+    const behaviour = await observe(peers, options, progress)
+    progress('')
+    const about = { versions: Object.assign({}, ...peers.map((peer) => peer.versions)), isa: peers.find((peer) => peer.isa)?.isa ?? null }
+    const cpuSeconds = behaviour.reduce((sum, row) => sum + row.cpuSeconds, 0)
+    return { about, cpuSeconds, result: { name, flops: nominalFlops(shape), agreement, jpegCosine, cells, behaviour } }
+  } finally {
+    await Promise.all(peers.map((peer) => peer.close()))
+  }
+}
+
+async function main() {
+  const options = readOptions(process.argv.slice(2), Object.keys(shapes))
+  install()
+  mkdirSync(cache, { recursive: true })
+  mkdirSync(here('results'), { recursive: true })
+  const machine = environment()
+  const peak = preparePeak(cache, options.threads)
+  const { preparePhotos } = await import('./inputs/images.mjs')
+  const photos = await preparePhotos(cache, Math.max(...options.batches))
+
+  const models = []
+  let about
+  let others = 0
+  for (const name of options.models) {
+    const finish = watchOthers()
+    const peakBefore = peak.cpuSeconds ?? 0
+    const { result, cpuSeconds, ...rest } = await benchModel(name, options, peak, photos)
+    others = Math.max(others, finish(cpuSeconds + (peak.cpuSeconds ?? 0) - peakBefore))
+    about = rest.about
+    models.push(result)
+  }
+  const { gflops, missing } = peak
+  const results = {
+    environment: machine,
+    options,
+    ...about,
+    peers: options.only,
+    peak: { gflops, missing },
+    models,
+    others,
+    loadAtEnd: os.loadavg(),
+  }
+  const file = here(join('results', `${machine.date.replace(/[:.]/g, '-')}.json`))
+  writeFileSync(file, report(results, 'json'))
+  process.stdout.write(`${report(results, options.format)}\n`)
+  say(`written to ${file}`)
+}
+
+main().catch((error) => {
+  say(`FAILED: ${error.stack ?? error}`)
+  process.exitCode = 1
+})
