@@ -207,6 +207,44 @@ Napi::Value RunActivate(const Napi::CallbackInfo& info) {
   return Result(info, call.Has("inPlace") ? *x : y, "y");
 }
 
+// Fields as in native/kernels/resample.h, coefficients [outputs, taps] unpacked; `index` asks for the vertical pass of that output, without
+// it `rows` go through the horizontal one. `source` ends where nothing may be read.
+Napi::Value RunResample(const Napi::CallbackInfo& info) {
+  const Resample& resample = Named(info).resample;
+  const Call call(info);
+  const auto ints = [&](const char* name) { return call.object.Get(name).As<Napi::Int32Array>(); };
+  const auto bytes = [&](const char* name) {
+    const auto array = call.object.Get(name).As<Napi::Uint8Array>();
+    return std::make_unique<Guarded<uint8_t>>(array.Data(), array.ElementLength(), call.Slack());
+  };
+  const auto first = ints("first"), length = ints("length"), coefficient = ints("coefficients");
+  const auto outputs = int32_t(first.ElementLength()), taps = int32_t(call.Int("taps"));
+  const int64_t row_bytes = resample.row_bytes(taps);
+  Guarded<uint8_t> packed(size_t(outputs * row_bytes), 0, 64);
+  for (int32_t i = 0; i < outputs; i++) {
+    resample.pack_row(coefficient.Data() + i * taps, length[size_t(i)], taps, packed.data() + i * row_bytes);
+  }
+  packed.Check("packed coefficients");
+  const ResampleAxis axis{.first = first.Data(),
+                          .length = length.Data(),
+                          .packed = packed.data(),
+                          .outputs = outputs,
+                          .taps = taps,
+                          .bits = int32_t(call.Int("bits"))};
+  const auto source = bytes("source"), out = bytes("out");
+  const int64_t stride = call.Int("stride");
+  if (call.Has("index")) {
+    resample.vertical(source->data(), stride, out->data(), int64_t(out->size()), axis, int32_t(call.Int("index")));
+  } else {
+    const int64_t rows = call.Int("rows"), readable = int64_t(source->size()) - (rows - 1) * stride;
+    resample.horizontal(source->data(), stride, readable, out->data(), call.Int("outStride"), int32_t(rows), axis);
+  }
+  out->Check("out");
+  auto array = Napi::Uint8Array::New(info.Env(), out->size());
+  std::memcpy(array.Data(), out->data(), out->size());
+  return array;
+}
+
 // --- what is there ---
 
 Napi::Value Isas(const Napi::CallbackInfo& info) {
@@ -273,6 +311,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("attention", Napi::Function::New(env, RunAttention));
   exports.Set("patchEmbed", Napi::Function::New(env, RunPatchEmbed));
   exports.Set("layerNorm", Napi::Function::New(env, RunLayerNorm));
+  exports.Set("resample", Napi::Function::New(env, RunResample));
   exports.Set("activate", Napi::Function::New(env, RunActivate));
   exports.Set("plantOverflow", Napi::Function::New(env, PlantOverflow));
   return exports;

@@ -89,6 +89,22 @@ export interface LayerNormCall extends Placement {
   eps: number
 }
 
+/** Fields as in native/kernels/resample.h; `coefficients` [outputs, taps]. With `index` the vertical pass, else the horizontal one. */
+export interface ResampleCall extends Placement {
+  source: Uint8Array
+  stride: number
+  first: Int32Array
+  length: Int32Array
+  coefficients: Int32Array
+  taps: number
+  bits: number
+  /** What is there before; horizontal: rows at `outStride`, vertical: one row. */
+  out: Uint8Array
+  rows?: number
+  outStride?: number
+  index?: number
+}
+
 export interface Isa {
   name: string
   supported: boolean
@@ -106,6 +122,7 @@ interface TestKernels {
   attention(isa: string, call: AttentionCall): Float32Array
   patchEmbed(isa: string, call: PatchEmbedCall): Float32Array
   layerNorm(isa: string, call: LayerNormCall): Float32Array
+  resample(isa: string, call: ResampleCall): Uint8Array
   activate(isa: string, call: { x: Float32Array; activation: Activation; inPlace?: true } & Placement): Float32Array
 }
 
