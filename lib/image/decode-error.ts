@@ -64,7 +64,7 @@ export async function decodeError(error: unknown, input: string | Uint8Array, na
     if (found instanceof VitrineError) return found
   }
   // HEIF and TIFF hold more than is compiled in: the bytes are fine, nobody here can read them.
-  if (/unsupported image format|[Uu]nsupported (codec|feature)|not (configured|compiled)/.test(message)) {
+  if (/unsupported image format|[Uu]nsupported (codec|feature)|not (configured|compiled)|exceeds channel limit/.test(message)) {
     return make(
       'ERR_IMAGE_UNSUPPORTED',
       `a kind of its format that the decoder does not read: ${tidy(message, typeof input === 'string' ? input : undefined)}`,

@@ -1,6 +1,7 @@
 // Encoded bytes → upright pixels that become Pillow's RGB, by sharp, off the JS thread. Before it: model.ts; after it: pipeline.ts.
 // Four-channel kinds (CMYK, alpha over white) leave here as they are: native/engine/pixels.cc makes RGB of them row by row.
-import type { SharpOptions } from 'sharp'
+import { createRequire } from 'node:module'
+import type sharp from 'sharp'
 import { VitrineError } from '../errors'
 import type { PixelLayout } from '../native'
 import { decodeError } from './decode-error'
@@ -29,6 +30,13 @@ export const DEFAULT_MAX_PIXELS = 0x3fff ** 2
 /** What bytes are decoded, whatever a file is called; by sharp's names, of which heif includes AVIF. */
 export const formats: readonly string[] = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif']
 
+let loaded: typeof sharp | undefined
+/** sharp, opened on first use, as the addon is: importing vitrine costs nothing. */
+function loadSharp(): typeof sharp {
+  loaded ??= createRequire(__filename)('sharp') as typeof sharp
+  return loaded
+}
+
 type Source = Extract<CapturedImage, { kind: 'file' | 'url' | 'bytes' | 'raw' }>
 
 /**
@@ -48,9 +56,9 @@ export async function decode(image: Source, options: DecodeOptions): Promise<Pic
 }
 
 async function decodeEncoded(input: string | Uint8Array, name: string, { exif, alpha, maxPixels }: DecodeOptions): Promise<Picture> {
-  const { default: sharp } = await import('sharp')
+  const sharp = loadSharp()
   // Pillow applies no profile; a decoder's warning is an error; sharp's limit is tested on the header, before any pixel.
-  const settings: SharpOptions = { failOn: 'error', ignoreIcc: true, limitInputPixels: Math.min(maxPixels, Number.MAX_SAFE_INTEGER) }
+  const settings: sharp.SharpOptions = { failOn: 'error', ignoreIcc: true, limitInputPixels: Math.min(maxPixels, Number.MAX_SAFE_INTEGER) }
   const header = await sharp(input, settings).metadata()
   if (!formats.includes(header.format)) {
     throw new VitrineError('ERR_IMAGE_UNSUPPORTED', `${name}: expected ${formats.join(', ')}; found ${header.format}`)

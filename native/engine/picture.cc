@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "pixels.h"
-#include "resize_axis.h"
 
 namespace vitrine {
 namespace {
@@ -209,13 +208,13 @@ Status CropPicture(const Kernels& kernels, const PictureView& picture, const Geo
   if (!visible) return Status::Ok();
 
   const Resample& kernel = kernels.resample;
-  ResizeEdge x, y;
-  if (!MakeResizeEdge(kernel, geometry.filter, geometry.coefficients, picture.width, geometry.resize_width, int32_t(left), int32_t(right),
-                      arena, &x) ||
-      !MakeResizeEdge(kernel, geometry.filter, geometry.coefficients, picture.height, geometry.resize_height, int32_t(top), int32_t(bottom),
-                      arena, &y)) {
-    return NoMemory();
-  }
+  const auto edge = [&](ResizeEdgeCache& cache, int32_t in, int32_t out, int64_t begin, int64_t end) {
+    return cache.Get({&kernel, geometry.filter, geometry.coefficients, in, out, int32_t(begin), int32_t(end)});
+  };
+  const ResizeEdge* across = edge(scratch.across, picture.width, geometry.resize_width, left, right);
+  const ResizeEdge* down = edge(scratch.down, picture.height, geometry.resize_height, top, bottom);
+  if (across == nullptr || down == nullptr) return NoMemory();
+  const ResizeEdge &x = *across, &y = *down;
   const int64_t stride = int64_t(geometry.crop_width) * 3;
   const Target target = {crop + (top - geometry.crop_top) * stride + (left - geometry.crop_left) * 3, stride, int32_t(right - left),
                          int32_t(bottom - top)};

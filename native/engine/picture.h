@@ -7,13 +7,15 @@
 #include "../kernels/kernels.h"
 #include "arena.h"
 #include "geometry.h"
+#include "resize_axis.h"
 #include "status.h"
 
 namespace vitrine {
 
-// Buffers of one thread that crops pictures: from the second picture of a size on, nothing is allocated. Not thread-safe.
+// What one thread that crops pictures keeps: from the second picture of a size on, nothing is allocated. Not thread-safe.
 struct PictureScratch {
   Arena arena;
+  ResizeEdgeCache across, down;
 };
 
 // crop: [geometry.crop_height, geometry.crop_width, 3], which is `crop_bytes` bytes. Only the part of the picture that the crop shows is

@@ -129,22 +129,32 @@ void NearestRows(const Resample& kernel, int32_t in, int32_t out, int32_t begin,
 
 }  // namespace
 
-bool MakeResizeEdge(const Resample& kernel, ResizeFilter filter, ResizeCoefficients coefficients, int32_t in, int32_t out, int32_t begin,
-                    int32_t end, Arena& arena, ResizeEdge* result) {
+const ResizeEdge* ResizeEdgeCache::Get(const ResizeRequest& request) {
+  if (!filled_ || !(request == request_)) {
+    arena_.Reset();
+    filled_ = Make(request);
+    request_ = request;
+  }
+  return filled_ ? &edge_ : nullptr;
+}
+
+bool ResizeEdgeCache::Make(const ResizeRequest& request) {
+  const auto& [kernel_pointer, filter, coefficients, in, out, begin, end] = request;
+  const Resample& kernel = *kernel_pointer;
   const int32_t outputs = end - begin;
   if (in == out) {
-    *result = {.resized = false, .origin = begin, .span = outputs, .axis = {}};
+    edge_ = {.resized = false, .origin = begin, .span = outputs, .axis = {}};
     return true;
   }
   const bool nearest = filter == ResizeFilter::kNearest;
   const Edge edge(filter, in, out);
   const int32_t taps = nearest ? 1 : std::min(edge.taps(), in);
   const int64_t row_bytes = kernel.row_bytes(taps);
-  int32_t* first = arena.Array<int32_t>(outputs);
-  int32_t* length = arena.Array<int32_t>(outputs);
-  uint8_t* packed = arena.Array<uint8_t>(outputs * row_bytes);
-  double* weights = arena.Array<double>(taps);
-  int32_t* fixed = arena.Array<int32_t>(taps);
+  int32_t* first = arena_.Array<int32_t>(outputs);
+  int32_t* length = arena_.Array<int32_t>(outputs);
+  uint8_t* packed = arena_.Array<uint8_t>(outputs * row_bytes);
+  double* weights = arena_.Array<double>(taps);
+  int32_t* fixed = arena_.Array<int32_t>(taps);
   if (first == nullptr || length == nullptr || packed == nullptr || weights == nullptr || fixed == nullptr) return false;
 
   int32_t bits = 22;
@@ -160,10 +170,10 @@ bool MakeResizeEdge(const Resample& kernel, ResizeFilter filter, ResizeCoefficie
   }
   const int32_t origin = first[0], span = first[outputs - 1] + length[outputs - 1] - origin;
   for (int32_t i = 0; i < outputs; i++) first[i] -= origin;
-  *result = {.resized = true,
-             .origin = origin,
-             .span = span,
-             .axis = {.first = first, .length = length, .packed = packed, .outputs = outputs, .taps = taps, .bits = bits}};
+  edge_ = {.resized = true,
+           .origin = origin,
+           .span = span,
+           .axis = {.first = first, .length = length, .packed = packed, .outputs = outputs, .taps = taps, .bits = bits}};
   return true;
 }
 

@@ -16,9 +16,29 @@ struct ResizeEdge {
   ResampleAxis axis;  // `first` counts from origin
 };
 
-// The outputs [begin, end) of resizing an edge of `in` pixels to `out` pixels, coefficients packed for `kernel` in the arena's memory.
-// False: no memory. 1 ≤ in, out ≤ kLargestSide, 0 ≤ begin < end ≤ out.
-bool MakeResizeEdge(const Resample& kernel, ResizeFilter filter, ResizeCoefficients coefficients, int32_t in, int32_t out, int32_t begin,
-                    int32_t end, Arena& arena, ResizeEdge* edge);
+// Which edge: the outputs [begin, end) of resizing `in` pixels to `out` pixels, coefficients packed for `kernel`.
+// 1 ≤ in, out ≤ kLargestSide, 0 ≤ begin < end ≤ out.
+struct ResizeRequest {
+  const Resample* kernel;
+  ResizeFilter filter;
+  ResizeCoefficients coefficients;
+  int32_t in, out, begin, end;
+  bool operator==(const ResizeRequest&) const = default;
+};
+
+// The last edge made, kept: pictures of one size, or sizes, compute their coefficients once. Of one thread.
+class ResizeEdgeCache {
+ public:
+  // Valid until the next call; null: no memory.
+  const ResizeEdge* Get(const ResizeRequest& request);
+
+ private:
+  bool Make(const ResizeRequest& request);
+
+  Arena arena_;
+  bool filled_ = false;
+  ResizeRequest request_{};
+  ResizeEdge edge_{};
+};
 
 }  // namespace vitrine
