@@ -30,6 +30,9 @@ import { captureItem, checkSource } from './stream-source'
 import type { FeatureTensor, PixelTensor } from './tensor'
 import { loadWeights } from './weights'
 
+/** Images of one model that are decoded or waiting at most, per thread. */
+const IN_FLIGHT_PER_THREAD = 4
+
 /**
  * Opens a checkpoint: a folder or a weight file; without a source, the default checkpoint.
  *
@@ -55,7 +58,11 @@ export async function load(first?: string | URL | LoadOptions, second?: LoadOpti
 
 async function open(source: string, options: Checked<'load'>, cancellation: Cancellation, trace: LoadTrace): Promise<Model> {
   const progress = (event: LoadProgress) => {
-    if (!cancellation.done) options.progress?.(event)
+    try {
+      if (!cancellation.done) options.progress?.(event)
+    } catch (error) {
+      cancellation.cancel(error)
+    }
   }
   progress({ stage: 'open', loaded: 0, total: 0 })
   const start = performance.now()
@@ -69,10 +76,10 @@ async function open(source: string, options: Checked<'load'>, cancellation: Canc
   const native = await loadWeights(checkpoint.spec, options.threads, progress, cancellation)
   Object.assign(trace, { weightsMs: performance.now() - packing, weightBytes: native.weightBytes })
   progress({ stage: 'ready', loaded: native.weightBytes, total: native.weightBytes })
+  if (cancellation.done) native.close()
+  cancellation.throwIfCancelled()
   return new Model({ checkpoint, native, gate: new Gate(IN_FLIGHT_PER_THREAD * native.threads), active: new Set() })
 }
-
-const IN_FLIGHT_PER_THREAD = 4
 
 /** A loaded checkpoint. Every method may be called any number of times at once; each works off the JavaScript thread. */
 export class Model {

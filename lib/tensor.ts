@@ -18,7 +18,7 @@ export class Tensor<T extends keyof ElementTypes> {
   /**
    * With `errors: 'collect'`: by image, the error or null. The rows of a failed image are NaN (0 where the type is uint8).
    */
-  readonly errors?: readonly (VitrineError | null)[]
+  declare readonly errors?: readonly (VitrineError | null)[]
 
   constructor(
     readonly type: T,

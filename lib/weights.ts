@@ -6,7 +6,7 @@ import type { EncoderSpec } from './spec'
 
 const PROGRESS_MS = 50
 
-/** Reads and packs the weights. Rejects with the engine's error; when cancelled, nothing stays loaded. */
+/** Reads and packs the weights. Rejects with the engine's error; a cancel ends the work. */
 export async function loadWeights(
   spec: EncoderSpec,
   threads: number | undefined,
@@ -18,10 +18,7 @@ export async function loadWeights(
     const keep = cancellation.onCancel(() => job.cancel())
     const timer = setInterval(() => progress({ stage: 'weights', ...job.progress() }), PROGRESS_MS)
     try {
-      const model = await job.promise
-      if (cancellation.done) model.close()
-      cancellation.throwIfCancelled()
-      return model
+      return await job.promise
     } finally {
       clearInterval(timer)
       keep()

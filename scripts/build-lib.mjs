@@ -1,6 +1,6 @@
 // lib/ → dist/: CommonJS by tsc, and an ESM entry that re-exports it, so that both kinds of import share one instance.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,6 @@ if (tsc.status !== 0) process.exit(tsc.status ?? 1)
 
 const names = Object.keys(require(join(root, 'dist', 'index.js')))
 writeFileSync(join(root, 'dist', 'index.mjs'), `import vitrine from './index.js'\nexport const { ${names.join(', ')} } = vitrine\n`)
-copyFileSync(join(root, 'dist', 'index.d.ts'), join(root, 'dist', 'index.d.mts'))
+writeFileSync(join(root, 'dist', 'index.d.mts'), "export * from './index.js'\n")
 const cli = join(root, 'dist', 'cli', 'main.js')
 if (existsSync(cli)) chmodSync(cli, 0o755)

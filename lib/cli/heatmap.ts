@@ -1,5 +1,4 @@
 // Attention of the CLS token as a picture: the crop, darkened, with what it attended to glowing. Before it: attention.ts; after it: sharp.
-import sharp from 'sharp'
 
 export interface HeatmapInput {
   /** [heads, gridHeight, gridWidth] of one image. */
@@ -21,6 +20,7 @@ const SATURATE = 0.98
 
 /** A PNG. */
 export async function renderHeatmap(input: HeatmapInput): Promise<Buffer> {
+  const { default: sharp } = await import('sharp')
   const scale = Math.max(1, Math.ceil(SHORT_SIDE / Math.min(input.width, input.height)))
   const [width, height] = [input.width * scale, input.height * scale]
   const enlarge = { width, height, fit: 'fill', kernel: 'cubic' } as const
