@@ -45,8 +45,6 @@ export interface Variant {
   /** Default of `patch_size`, and how positions are resized; the two variants differ. */
   patch: number
   antialias: boolean
-  /** Tokens before the patches. */
-  prefixRows(config: Config): number
 }
 
 export function readDinov2(source: CheckpointSource, variant: Variant): FamilyModel {
@@ -73,8 +71,9 @@ export function readDinov2(source: CheckpointSource, variant: Variant): FamilyMo
   const spec = readEncoder(view, variant.names, shape)
 
   const cls = tokenTerm(0)
+  const prefixRows = spec.prefix.reduce((sum, token) => sum + token.rows, 0)
   const labels = config.labels()
-  const classifier = addHead(spec, new View(source.tensors, ''), 'classifier', [cls, patchMean(variant.prefixRows(config))])
+  const classifier = addHead(spec, new View(source.tensors, ''), 'classifier', [cls, patchMean(prefixRows)])
   expectRows(spec, classifier, config, 'id2label', labels?.length)
   source.tensors.ignore(/(^|\.)embeddings\.mask_token$/)
   // The published checkpoints' processor: 256 before a crop of 224, ImageNet's colours; not the class's own defaults, which none of them uses.
@@ -92,5 +91,5 @@ export function readDinov2(source: CheckpointSource, variant: Variant): FamilyMo
 export const dinov2: Family = {
   name: 'dinov2',
   modelTypes: ['dinov2'],
-  read: (source) => readDinov2(source, { prefix: 'dinov2.', names, patch: 14, antialias: false, prefixRows: () => 1 }),
+  read: (source) => readDinov2(source, { prefix: 'dinov2.', names, patch: 14, antialias: false }),
 }

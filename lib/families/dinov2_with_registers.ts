@@ -16,6 +16,6 @@ export const dinov2WithRegisters: Family = {
     const expected = config.count('num_register_tokens', 4)
     const found = View.under(source.tensors, [prefix]).shape(registers).at(-2) ?? 0
     if (found !== expected) throw config.mismatch('num_register_tokens', `${expected} registers`, `${found}`)
-    return readDinov2(source, { prefix, names, patch: 16, antialias: true, prefixRows: () => 1 + expected })
+    return readDinov2(source, { prefix, names, patch: 16, antialias: true })
   },
 }

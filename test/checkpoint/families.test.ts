@@ -41,6 +41,15 @@ describe('ViT', () => {
     expect(spec).toMatchObject({ dim: 768, heads: 12, mlpWidth: 3072, patchHeight: 16, eps: 1e-12, activation: 'gelu' })
   })
 
+  test('sizes that are not square, as lists or by name', async () => {
+    const entries = { ...vitTensors(), 'embeddings.position_embeddings': f32([1, 1 + 2 * 5, 8]) }
+    for (const image of [[8, 20], { height: 8, width: 20 }]) {
+      const { spec, imageSize } = await open(entries, { ...vitConfig(), image_size: image, patch_size: [4, 4] })
+      expect(imageSize).toEqual({ height: 8, width: 20 })
+      expect(spec.position).toMatchObject({ gridHeight: 2, gridWidth: 5 })
+    }
+  })
+
   test('names under "vit." with a classifier, whose labels come from the config', async () => {
     const entries = { ...vitTensors(tiny, 'vit.'), 'classifier.weight': f32([3, 8]), 'classifier.bias': f32([3]) }
     const model = await open(entries, { ...vitConfig(), id2label: { 0: 'cat', 1: 'dog', 2: 'crane' } })
@@ -62,6 +71,8 @@ describe('ViT', () => {
     const model = await open(entries, { ...vitConfig(), pooler_output_size: 5, pooler_act: 'relu' })
     expect(model.spec.headsOut[0]).toMatchObject({ activation: 'relu', in: 8, out: 5 })
     expect(model.pooled).toHaveLength(1)
+    const usual = { ...vitTensors(), 'pooler.dense.weight': f32([8, 8]), 'pooler.dense.bias': f32([8]) }
+    expect((await open(usual, vitConfig())).spec.headsOut[0]).toMatchObject({ activation: 'tanh', out: 8 })
     await rejects(open(entries, vitConfig()), 'ERR_CONFIG_MISMATCH', /pooler_output_size is absent/, /8 rows/, /found 5/)
     await rejects(
       open(entries, { ...vitConfig(), pooler_output_size: 5, pooler_act: 'gated' }),
@@ -300,6 +311,21 @@ describe('the other families', () => {
       'encoder.layer.0.mlp.up_proj.weight',
     ])
     expect(gated.pooled).toEqual([{ terms: [{ row: 0, count: 1, mean: false, afterNorm: true }], head: -1 }])
+  })
+  test('DINOv2: the classifier reads CLS and the mean of the patches behind all prefix tokens', async () => {
+    for (const [name, prefix] of [
+      ['hf-dinov2-swiglu-names-v5', 1],
+      ['hf-dinov2-registers-larger-input', 5],
+    ] as const) {
+      const entries = decode(join(fixture(name), 'model.safetensors'))
+      Object.assign(entries, { 'classifier.weight': f32([3, 128]), 'classifier.bias': f32([3]) })
+      const { logits, spec } = await open(entries, readJson(join(fixture(name), 'config.json')))
+      expect(logits![0]!.terms).toEqual([
+        { row: 0, count: 1, mean: false, afterNorm: true },
+        { row: prefix, count: -1, mean: true, afterNorm: true },
+      ])
+      expect(spec.headsOut[0]).toMatchObject({ in: 128, out: 3 })
+    }
   })
   test('DINOv2: a config that contradicts the weights', async () => {
     const of = (name: string) => [decode(join(fixture(name), 'model.safetensors')), readJson(join(fixture(name), 'config.json'))] as const
