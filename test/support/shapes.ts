@@ -16,6 +16,7 @@ export const vitProducts: [number, number, number][] = [
   [29, 384, 1536],
   [15, 2304, 768],
   [15, 768, 3072],
+  [1, 768, 3072],
 ]
 
 /** Rows of `columns` values at a stride, the padding NaN: whatever reads it shows. */

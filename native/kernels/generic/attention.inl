@@ -1,12 +1,14 @@
 // attention.h over the register tile: a tile of queries walks the keys block by block (scores → softmax → times values), all of it in
 // scratch that stays in L1 whatever T is. Letters: T tokens, K head dim, R query rows of the tile.
 
+#include <cmath>  // INFINITY
+
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
 
 // Keys of a block at most: R rows of scores (18 KB on the widest tile) leave room in L1 for the panels that stream by.
 constexpr int64_t kKeyBlock = 320;
-constexpr float kNegInfinity = -__builtin_inff();
+constexpr float kNegInfinity = -INFINITY;
 
 inline int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 

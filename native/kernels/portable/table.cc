@@ -3,6 +3,7 @@
 #include "../kernels.h"
 #include "pairs.h"
 #include "../generic/resample.inl"
+#ifdef __GNUC__
 #include "vec.h"
 #include "../generic/tile.inl"
 #include "../generic/activation.inl"
@@ -11,6 +12,7 @@
 #include "../generic/layer_norm.inl"
 #include "../generic/gemm.inl"
 #include "../generic/attention.inl"
+#endif
 // clang-format on
 
 namespace vitrine::VITRINE_ISA_NAMESPACE {
@@ -18,11 +20,13 @@ namespace vitrine::VITRINE_ISA_NAMESPACE {
 extern const Kernels kTable;
 const Kernels kTable = {
     .resample = kResample,
+#ifdef __GNUC__  // MSVC has no vector type: its slots stay empty and come from the reference
     .patch_embed = kPatchEmbed,
     .layer_norm = LayerNorm,
     .gemm = kGemm,
     .attention = kAttention,
     .activate = Activate,
+#endif
 };
 
 }  // namespace vitrine::VITRINE_ISA_NAMESPACE

@@ -36,11 +36,6 @@ inline Vec Mul(Vec a, Vec b) { return a * b; }
 inline Vec Div(Vec a, Vec b) { return a / b; }
 inline Vec MulAdd(Vec a, Vec b, Vec c) { return a * b + c; }
 inline Vec NegMulAdd(Vec a, Vec b, Vec c) { return c - a * b; }
-inline Vec MulAddExact(Vec a, Vec b, Vec c) {
-  Vec x;
-  for (int i = 0; i < kLanes; i++) x[i] = float(double(a[i]) * double(b[i]) + double(c[i]));
-  return x;
-}
 inline Vec Select(Mask mask, Vec then, Vec otherwise) { return (Vec)((mask & (Mask)then) | (~mask & (Mask)otherwise)); }
 inline Vec Max(Vec a, Vec b) { return Select(a > b, a, b); }
 inline Vec Min(Vec a, Vec b) { return Select(a < b, a, b); }

@@ -1,9 +1,9 @@
 // This ISA's kernels: the generic algorithms over its vec.h, in order of use. kTable is the object's only exported symbol.
 // clang-format off
 #include "../kernels.h"
+#include "vec.h"
 #include "pairs.h"
 #include "../generic/resample.inl"
-#include "vec.h"
 #include "../generic/tile.inl"
 #include "../generic/activation.inl"
 #include "../generic/pack.inl"

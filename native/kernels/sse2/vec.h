@@ -5,6 +5,7 @@
 #include <emmintrin.h>
 
 #include <cstdint>
+#include <cstring>
 
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
@@ -32,7 +33,7 @@ inline void StorePart(float* p, int64_t count, Vec x) {
 // kLanes bytes as floats
 inline Vec LoadBytes(const uint8_t* p) {
   int32_t four;
-  __builtin_memcpy(&four, p, 4);
+  std::memcpy(&four, p, 4);
   const __m128i bytes = _mm_unpacklo_epi8(_mm_cvtsi32_si128(four), _mm_setzero_si128());
   return _mm_cvtepi32_ps(_mm_unpacklo_epi16(bytes, _mm_setzero_si128()));
 }
@@ -44,13 +45,6 @@ inline Vec Div(Vec a, Vec b) { return _mm_div_ps(a, b); }
 // a·b + c and c − a·b, fused where the ISA can
 inline Vec MulAdd(Vec a, Vec b, Vec c) { return _mm_add_ps(_mm_mul_ps(a, b), c); }
 inline Vec NegMulAdd(Vec a, Vec b, Vec c) { return _mm_sub_ps(c, _mm_mul_ps(a, b)); }
-// a·b + c as if rounded once: products of floats are exact in double
-inline Vec MulAddExact(Vec a, Vec b, Vec c) {
-  const auto half = [](Vec x, Vec y, Vec z) {
-    return _mm_cvtpd_ps(_mm_add_pd(_mm_mul_pd(_mm_cvtps_pd(x), _mm_cvtps_pd(y)), _mm_cvtps_pd(z)));
-  };
-  return _mm_movelh_ps(half(a, b, c), half(_mm_movehl_ps(a, a), _mm_movehl_ps(b, b), _mm_movehl_ps(c, c)));
-}
 // b where either is NaN: put what may be NaN second to let it through, first to drop it
 inline Vec Max(Vec a, Vec b) { return _mm_max_ps(a, b); }
 inline Vec Min(Vec a, Vec b) { return _mm_min_ps(a, b); }
