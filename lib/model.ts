@@ -23,7 +23,7 @@ import type {
 import { type Checked, checkOptions } from './options-check'
 import { arrange, planAttention, planPools } from './plan'
 import type { Features, StreamItem, StreamSource } from './results'
-import { checkPatch, defaultSize, pipelineAt } from './size'
+import { asSize, checkPatch, defaultSize, pipelineAt, type Run } from './size'
 import { locate } from './source'
 import { inOrder, type Source } from './stream'
 import { captureItem, checkSource } from './stream-source'
@@ -103,12 +103,11 @@ export class Model {
    * ERR_NO_IMAGES, ERR_IMAGE_DIMS, ERR_IMAGE_SIZE, ERR_POOL_UNAVAILABLE, ERR_PREPROCESS_UNSUPPORTED, ERR_OPTION_… , ERR_TIMEOUT,
    * ERR_MODEL_CLOSED, ERR_OUT_OF_MEMORY; with `signal.reason` when aborted.
    */
-  async features<const O extends FeaturesOptions = FeaturesOptions>(input: ImageInput, options?: O): Promise<Features<O>> {
-    const checked = this.#check('features', options)
-    const tensors = await encode(this.#encoder, 'features', captureInput(input), checked, ({ size }) =>
-      planPools(this.#encoder.checkpoint, size, checked),
-    )
-    return arrange(tensors, checked) as Features<O>
+  features<const O extends FeaturesOptions = FeaturesOptions>(input: ImageInput, options?: O): Promise<Features<O>> {
+    return this.#call('features', options, async (checked) => {
+      const plan = ({ size }: Run) => planPools(this.#encoder.checkpoint, size, checked)
+      return arrange(await encode(this.#encoder, 'features', captureInput(input), checked, plan), checked) as Features<O>
+    })
   }
 
   /**
@@ -119,21 +118,16 @@ export class Model {
     images: Source<StreamSource>,
     options?: O,
   ): AsyncGenerator<StreamItem<O>, void, undefined> {
-    const checked = this.#check('stream', options)
+    this.#checkOpen('stream')
+    const checked = checkOptions('stream', options)
     checkSource(images)
     const { checkpoint, gate } = this.#encoder
+    if (checked.imageSize !== undefined) checkPatch(checkpoint.spec, asSize(checked.imageSize), 'imageSize')
+    const plan = ({ size }: Run) => planPools(checkpoint, size, checked)
     return inOrder(images, checked.inFlight ?? gate.limit, checked.signal, async (source, index, cancellation) => {
       this.#checkOpen('stream')
       try {
-        const image = captureItem(source, index)
-        const tensors = await encode(
-          this.#encoder,
-          'stream',
-          [image],
-          checked,
-          ({ size }) => planPools(checkpoint, size, checked),
-          cancellation,
-        )
+        const tensors = await encode(this.#encoder, 'stream', [captureItem(source, index)], checked, plan, cancellation)
         return { index, source, features: arrange(tensors, checked) as Features<O> }
       } catch (error) {
         if (isImageError(error)) return { index, source, error }
@@ -143,31 +137,30 @@ export class Model {
   }
 
   /** The likeliest classes of each image, best first; ERR_POOL_UNAVAILABLE where the checkpoint has no classifier. Otherwise as `features`. */
-  async classify(input: ImageInput, options?: ClassifyOptions): Promise<Classification[][]> {
-    const checked = this.#check('classify', options)
-    const { checkpoint } = this.#encoder
-    const [logits] = await encode(this.#encoder, 'classify', captureInput(input), checked, ({ size }) =>
-      planPools(checkpoint, size, { pool: 'logits' }),
-    )
-    return Array.from({ length: logits!.dims[0]! }, (_, i) => topClasses(logits!.row(i), checkpoint.labels, checked.topK))
+  classify(input: ImageInput, options?: ClassifyOptions): Promise<Classification[][]> {
+    return this.#call('classify', options, async (checked) => {
+      const { checkpoint } = this.#encoder
+      const plan = ({ size }: Run) => planPools(checkpoint, size, { pool: 'logits' })
+      const [logits] = await encode(this.#encoder, 'classify', captureInput(input), checked, plan)
+      return Array.from({ length: logits!.dims[0]! }, (_, i) => topClasses(logits!.row(i), checkpoint.labels, checked.topK))
+    })
   }
 
   /**
    * What the CLS token attended to in the last block: `[B, heads, gridH, gridW]`, each head's softmax over all tokens, of which the
    * patches are given. ERR_POOL_UNAVAILABLE without a CLS token. Otherwise as `features`.
    */
-  async attention(input: ImageInput, options?: AttentionOptions): Promise<FeatureTensor> {
-    const checked = this.#check('attention', options)
-    const [tensor] = await encode(this.#encoder, 'attention', captureInput(input), checked, ({ size }) =>
-      planAttention(this.#encoder.checkpoint, size),
-    )
-    return tensor!
+  attention(input: ImageInput, options?: AttentionOptions): Promise<FeatureTensor> {
+    return this.#call('attention', options, async (checked) => {
+      const plan = ({ size }: Run) => planAttention(this.#encoder.checkpoint, size)
+      const [attention] = await encode(this.#encoder, 'attention', captureInput(input), checked, plan)
+      return attention!
+    })
   }
 
   /** The crops that the encoder would see: uint8 `[B, H, W, 3]`. Takes pictures, not pixel values. Otherwise as `features`. */
-  async preprocess(input: ImageInput, options?: PreprocessOptions): Promise<PixelTensor> {
-    const checked = this.#check('preprocess', options)
-    return crop(this.#encoder, captureInput(input), checked)
+  preprocess(input: ImageInput, options?: PreprocessOptions): Promise<PixelTensor> {
+    return this.#call('preprocess', options, async (checked) => crop(this.#encoder, captureInput(input), checked))
   }
 
   /** Resolves when running calls have settled and the weights are let go. Later calls reject with ERR_MODEL_CLOSED. May be called twice. */
@@ -180,9 +173,17 @@ export class Model {
     return this.close()
   }
 
-  #check<C extends CallName>(call: C, options: unknown): Checked<C> {
-    this.#checkOpen(call)
-    return checkOptions(call, options)
+  /** Checks, then works; `active` holds the call until it has settled. Everything before the work's first await happens at once. */
+  #call<C extends CallName, T>(call: C, options: unknown, work: (checked: Checked<C>) => Promise<T>): Promise<T> {
+    const { active } = this.#encoder
+    const result = (async () => {
+      this.#checkOpen(call)
+      return work(checkOptions(call, options))
+    })()
+    active.add(result)
+    const ended = () => active.delete(result)
+    result.then(ended, ended)
+    return result
   }
 
   #checkOpen(call: CallName): void {

@@ -20,7 +20,7 @@ export interface Run {
   pipeline: Pipeline
 }
 
-const asSize = (size: ImageSize): Size => (typeof size === 'number' ? { height: size, width: size } : size)
+export const asSize = (size: ImageSize): Size => (typeof size === 'number' ? { height: size, width: size } : size)
 const text = (size: Size) => `${size.height}×${size.width}`
 
 /** The preprocessing at another size; as it is where none is asked for. */

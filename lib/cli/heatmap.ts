@@ -15,8 +15,8 @@ export interface HeatmapInput {
 
 /** Least length of the picture's shorter side. */
 const SHORT_SIDE = 448
-/** Of the brightest patches, those above this quantile are all shown at full strength: attention has a few extreme ones. */
-const SATURATE = 0.98
+/** Patches below the first quantile stay dark, those above the second are all at full strength: attention has a few extreme ones. */
+const QUANTILES = [0.3, 0.98] as const
 
 /** A PNG. */
 export async function renderHeatmap(input: HeatmapInput): Promise<Buffer> {
@@ -46,7 +46,7 @@ export async function renderHeatmap(input: HeatmapInput): Promise<Buffer> {
     .toBuffer()
 }
 
-/** Mean over heads (or one head) → 0…255 per patch, from the least to the saturation point. */
+/** Mean over heads (or one head) → 0…255 per patch, from the first quantile to the second. */
 function levels({ attention, gridHeight, gridWidth, head }: HeatmapInput): Uint8Array {
   const patches = gridHeight * gridWidth
   const heads = attention.length / patches
@@ -55,8 +55,7 @@ function levels({ attention, gridHeight, gridWidth, head }: HeatmapInput): Uint8
     chosen.reduce((sum, i) => sum + attention[i * patches + patch]! / chosen.length, 0),
   )
   const sorted = mean.toSorted()
-  const low = sorted[0]!
-  const high = sorted[Math.floor(SATURATE * (patches - 1))]!
+  const [low, high] = QUANTILES.map((q) => sorted[Math.floor(q * (patches - 1))]!) as [number, number]
   return Uint8Array.from(mean, (value) => Math.round(255 * Math.min(1, Math.max(0, (value - low) / (high - low || 1)))))
 }
 

@@ -1,7 +1,7 @@
 // Files, folders and globs → the list of images, in the order given; of a folder or glob, sorted by path. Before it: main.ts; after it:
 // the command's file.
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { glob, isDynamicPattern } from 'tinyglobby'
 import { CommandError, exitCodes } from './exit'
 
@@ -26,7 +26,7 @@ async function expand(input: string): Promise<string[]> {
     return found.sort(byPath).map((path) => join(input, path))
   }
   if (known || !isDynamicPattern(input)) return [input]
-  return (await glob(input.replaceAll('\\', '/'), { expandDirectories: false })).sort(byPath)
+  return (await glob(input.replaceAll('\\', '/'), { expandDirectories: false, absolute: isAbsolute(input) })).sort(byPath)
 }
 
 const byPath = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
