@@ -1,0 +1,99 @@
+#include "load.h"
+
+#include "../engine/counters.h"
+#include "../engine/weight_store.h"
+#include "../kernels/dispatch.h"
+#include "../platform/cpu_limits.h"
+#include "arguments.h"
+#include "images.h"
+#include "job.h"
+#include "results.h"
+
+namespace vitrine {
+namespace {
+
+// The native half of a NativeModel: open until closed or collected.
+class ModelHandle {
+ public:
+  explicit ModelHandle(OpenModel model) : model_(std::move(model)) { counters.models++; }
+  ~ModelHandle() { Close(); }
+  void Close() {
+    if (model_.weights != nullptr) counters.models--;
+    model_ = {};
+  }
+  const OpenModel& model() const { return model_; }
+
+ private:
+  OpenModel model_;
+};
+
+class LoadJob final : public Job, public LoadRequest {
+ public:
+  LoadJob(Napi::Env env, std::shared_ptr<Lane> lane, EncoderSpec spec, const IsaEntry& isa)
+      : Job(env, lane), lane_(std::move(lane)), spec_(std::move(spec)), isa_(isa) {}
+
+  void Cancel() override {
+    if (Scheduler::Get().Cancel(*this) || WeightStore::Get().Leave(*this)) Deliver(Status::Error("ERR_ABORTED", "the load was cancelled"));
+  }
+
+  void Loaded(Status status, std::shared_ptr<const Weights> weights) override {
+    weights_ = std::move(weights);
+    Deliver(std::move(status));
+  }
+
+ private:
+  Progress Work(Worker& worker, Status* status) override {
+    try {
+      WeightStore::Get().Load(std::static_pointer_cast<LoadJob>(shared_from_this()), spec_, isa_.name, *isa_.kernels, worker);
+      return Progress::kDeliveredLater;
+    } catch (const std::exception& error) {
+      *status = Status::Error("ERR_OUT_OF_MEMORY", std::string("loading: ") + error.what());
+      return WeightStore::Get().Leave(*this) ? Progress::kDone : Progress::kDeliveredLater;
+    }
+  }
+
+  Napi::Value Result(Napi::Env env) override {
+    auto handle = std::make_shared<ModelHandle>(OpenModel{std::move(weights_), lane_});
+    Napi::Object model = Napi::Object::New(env);
+    model["isa"] = isa_.name;
+    model["threads"] = Scheduler::Width(lane_->cap());
+    model["weightBytes"] = double(handle->model().weights->memory.size());
+    model["run"] = Napi::Function::New(
+        env, [handle](const Napi::CallbackInfo& info) { return RunImage(info, handle->model()); }, "run");
+    model["close"] = Napi::Function::New(
+        env, [handle](const Napi::CallbackInfo&) { handle->Close(); }, "close");
+    return model;
+  }
+
+  const std::shared_ptr<Lane> lane_;
+  const EncoderSpec spec_;
+  const IsaEntry& isa_;
+  std::shared_ptr<const Weights> weights_;
+};
+
+}  // namespace
+
+Napi::Value LoadModel(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const IsaEntry* isa = nullptr;
+  if (const Status status = ActiveIsa(&isa); !status.ok()) throw ToError(env, status);
+  EncoderSpec spec = ReadSpec(info[0]);
+  const Napi::Value threads = info[1].IsObject() ? info[1].As<Napi::Object>().Get("threads") : env.Undefined();
+  const auto cap = threads.IsUndefined() ? int64_t{DefaultThreads()} : ReadInteger(threads, "threads", 1, kMostThreads);
+  auto job = std::make_shared<LoadJob>(env, std::make_shared<Lane>(int(cap)), std::move(spec), *isa);
+  Napi::Object handle = Job::Start(env, job);
+  handle.Set("progress", Napi::Function::New(
+                             env,
+                             [weak = std::weak_ptr<LoadJob>(job)](const Napi::CallbackInfo& call) {
+                               int64_t loaded = 0, total = 0;
+                               if (const auto running = weak.lock()) WeightStore::Get().Progress(*running, &loaded, &total);
+                               Napi::Object progress = Napi::Object::New(call.Env());
+                               progress["loaded"] = double(loaded);
+                               progress["total"] = double(total);
+                               return progress;
+                             },
+                             "progress"));
+  return handle;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,56 @@
+// Which token rows are wanted: sorted ranges that do not touch. What an output reads, and so what the last block has to compute.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace vitrine {
+
+struct RowRange {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+
+class RowSet {
+ public:
+  static RowSet All(int64_t rows) {
+    RowSet set;
+    set.Add({0, rows});
+    return set;
+  }
+
+  void Add(RowRange added) {
+    if (added.begin >= added.end) return;
+    auto at = std::find_if(ranges_.begin(), ranges_.end(), [&](const RowRange& range) { return range.end >= added.begin; });
+    while (at != ranges_.end() && at->begin <= added.end) {
+      added = {std::min(at->begin, added.begin), std::max(at->end, added.end)};
+      at = ranges_.erase(at);
+    }
+    ranges_.insert(at, added);
+  }
+  // Rows of [0, rows) that are not in the set.
+  RowSet Rest(int64_t rows) const {
+    RowSet rest;
+    int64_t begin = 0;
+    for (const RowRange& range : ranges_) {
+      rest.Add({begin, range.begin});
+      begin = range.end;
+    }
+    rest.Add({begin, rows});
+    return rest;
+  }
+
+  const std::vector<RowRange>& ranges() const { return ranges_; }
+  bool empty() const { return ranges_.empty(); }
+  int64_t count() const {
+    int64_t count = 0;
+    for (const RowRange& range : ranges_) count += range.size();
+    return count;
+  }
+
+ private:
+  std::vector<RowRange> ranges_;
+};
+
+}  // namespace vitrine

@@ -1,0 +1,171 @@
+#include "stages.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace vitrine {
+namespace {
+
+// A chunk is worth claiming from about 5 µs on; above 100 µs, threads wait for the last one too long.
+constexpr int64_t kFlopsPerChunk = 5'000'000;
+constexpr int64_t kBytesPerChunk = 256 << 10;
+constexpr int64_t kNormRowsPerChunk = 32;
+constexpr int64_t kTilesPerChunk = 8;
+
+constexpr int64_t Ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Cuts a set of rows into runs of at most `most`: part `index` of them.
+class RowCuts {
+ public:
+  RowCuts(const RowSet& rows, int64_t most) : rows_(rows), most_(std::max<int64_t>(most, 1)) {
+    for (const RowRange& range : rows.ranges()) count_ += Ceil(range.size(), most_);
+  }
+  int64_t count() const { return count_; }
+  RowRange operator[](int64_t index) const {
+    for (const RowRange& range : rows_.ranges()) {
+      const int64_t parts = Ceil(range.size(), most_);
+      // Even parts: a short rest would waste a whole tile.
+      if (index < parts) return {range.begin + range.size() * index / parts, range.begin + range.size() * (index + 1) / parts};
+      index -= parts;
+    }
+    return {0, 0};
+  }
+
+ private:
+  const RowSet& rows_;
+  const int64_t most_;
+  int64_t count_ = 0;
+};
+
+}  // namespace
+
+void Stages::Norm(const PackedNorm& norm, float eps, int64_t dim, Matrix x, Matrix y, const RowSet& rows) const {
+  const RowCuts cuts(rows, kNormRowsPerChunk);
+  team.ForEach(cuts.count(), [&](int64_t chunk) {
+    const RowRange range = cuts[chunk];
+    kernels.layer_norm({.x = x.row(range.begin),
+                        .ldx = x.stride,
+                        .y = y.row(range.begin),
+                        .ldy = y.stride,
+                        .gamma = norm.gamma,
+                        .beta = norm.beta,
+                        .rows = range.size(),
+                        .dim = dim,
+                        .eps = eps});
+  });
+}
+
+void Stages::Multiply(const PackedLinear& linear, Matrix a, Matrix c, const RowSet& rows, int64_t panel_begin, Epilogue epilogue,
+                      Activation activation) const {
+  const int64_t panels = linear.panel_count - panel_begin;
+  if (rows.empty() || panels <= 0) return;
+  const RowCuts cuts(rows, kTilesPerChunk * kernels.gemm.rows);
+  const int64_t row_parts = cuts.count(), rows_each = Ceil(rows.count(), row_parts);
+  const int64_t panel_bytes = linear.k * kernels.gemm.columns * int64_t(sizeof(float)), panel_flops = panel_bytes / 2 * rows_each;
+  const int64_t panels_each = std::max<int64_t>(1, std::min(kFlopsPerChunk / panel_flops, kBytesPerChunk / panel_bytes));
+  const int64_t panel_parts = Ceil(panels, panels_each);
+  // Neighbouring chunks share panels: these come from memory once.
+  team.ForEach(row_parts * panel_parts, [&](int64_t chunk) {
+    const RowRange range = cuts[chunk % row_parts];
+    const int64_t part = chunk / row_parts;
+    kernels.gemm.run({.a = a.data,
+                      .lda = a.stride,
+                      .panels = linear.panels,
+                      .bias = linear.bias,
+                      .scale = linear.scale,
+                      .c = c.data,
+                      .ldc = c.stride,
+                      .k = linear.k,
+                      .row_begin = range.begin,
+                      .row_end = range.end,
+                      .panel_begin = panel_begin + panels * part / panel_parts,
+                      .panel_end = panel_begin + panels * (part + 1) / panel_parts,
+                      .epilogue = epilogue,
+                      .activation = activation});
+  });
+}
+
+bool Stages::EmbedPatches(const Weights& weights, const Image& image, const float* positions, Matrix tokens) const {
+  const PackedLinear& linear = image.bytes != nullptr ? weights.patch_bytes : weights.patch_planes;
+  const int64_t patches = int64_t(image.height / weights.patch_height) * (image.width / weights.patch_width);
+  const RowSet all = RowSet::All(patches);
+  const RowCuts cuts(all, std::max<int64_t>(kernels.gemm.rows, Ceil(patches, 4 * team.width())));
+  const int64_t scratch_bytes = kernels.patch_embed.scratch_floats(linear.k) * int64_t(sizeof(float));
+  return team.ForEach(cuts.count(), scratch_bytes, [&](int64_t chunk, void* scratch) {
+    const RowRange range = cuts[chunk];
+    const PatchEmbedCall call{.bytes = image.bytes,
+                              .planes = image.planes,
+                              .height = image.height,
+                              .width = image.width,
+                              .patch_height = weights.patch_height,
+                              .patch_width = weights.patch_width,
+                              .panels = linear.panels,
+                              .panel_count = linear.panel_count,
+                              .bias = linear.bias,
+                              .position = positions,
+                              .ld_position = weights.token_stride,
+                              .tokens = tokens.data,
+                              .ldt = tokens.stride,
+                              .patch_begin = range.begin,
+                              .patch_end = range.end,
+                              .scratch = static_cast<float*>(scratch)};
+    (image.bytes != nullptr ? kernels.patch_embed.from_bytes : kernels.patch_embed.from_planes)(call);
+  });
+}
+
+void Stages::PackKeysAndValues(const Heads& heads, Matrix qkv) const {
+  const int64_t inner = heads.count * heads.head_dim;
+  const int64_t key_floats = kernels.attention.key_floats(heads.tokens, heads.head_dim);
+  const int64_t value_floats = kernels.attention.value_floats(heads.tokens, heads.head_dim);
+  team.ForEach(heads.count, [&](int64_t head) {
+    const float* key = qkv.data + inner + head * heads.head_dim;
+    kernels.attention.pack(key, key + inner, qkv.stride, heads.tokens, heads.head_dim, heads.key_panels + head * key_floats,
+                           heads.value_panels + head * value_floats);
+  });
+}
+
+namespace {
+
+AttentionCall HeadCall(const Kernels& kernels, const Stages::Heads& heads, Matrix qkv, int64_t head, void* scratch) {
+  return {.q = qkv.data + head * heads.head_dim,
+          .ldq = qkv.stride,
+          .key_panels = heads.key_panels + head * kernels.attention.key_floats(heads.tokens, heads.head_dim),
+          .value_panels = heads.value_panels + head * kernels.attention.value_floats(heads.tokens, heads.head_dim),
+          .tokens = heads.tokens,
+          .head_dim = heads.head_dim,
+          .query_begin = 0,
+          .query_end = 0,
+          .scale = float(1 / std::sqrt(double(heads.head_dim))),
+          .out = nullptr,
+          .ldo = 0,
+          .scratch = static_cast<float*>(scratch)};
+}
+
+}  // namespace
+
+bool Stages::Attend(const Heads& heads, Matrix qkv, Matrix attended, const RowSet& queries) const {
+  const int64_t scratch_bytes = kernels.attention.scratch_floats(heads.tokens, heads.head_dim) * int64_t(sizeof(float));
+  const int64_t flops = 4 * heads.tokens * heads.head_dim;  // of one query
+  const RowCuts cuts(queries, std::max<int64_t>(kernels.gemm.rows, kFlopsPerChunk / flops / kernels.gemm.rows * kernels.gemm.rows));
+  return team.ForEach(heads.count * cuts.count(), scratch_bytes, [&](int64_t chunk, void* scratch) {
+    const int64_t head = chunk / cuts.count();
+    const RowRange range = cuts[chunk % cuts.count()];
+    AttentionCall call = HeadCall(kernels, heads, qkv, head, scratch);
+    call.query_begin = range.begin, call.query_end = range.end;
+    call.out = attended.data + head * heads.head_dim, call.ldo = attended.stride;
+    kernels.attention.run(call);
+  });
+}
+
+bool Stages::AttentionMap(const Heads& heads, Matrix qkv, int64_t first, float* out) const {
+  const int64_t kept = heads.tokens - first;
+  const int64_t weights_at = kernels.attention.scratch_floats(heads.tokens, heads.head_dim);
+  const int64_t scratch_bytes = (weights_at + heads.tokens) * int64_t(sizeof(float));
+  return team.ForEach(heads.count, scratch_bytes, [&](int64_t head, void* scratch) {
+    float* weights = static_cast<float*>(scratch) + weights_at;
+    kernels.attention.weights(HeadCall(kernels, heads, qkv, head, scratch), weights);
+    std::copy_n(weights + first, kept, out + head * kept);
+  });
+}
+
+}  // namespace vitrine

@@ -1,0 +1,95 @@
+#include "team.h"
+
+#include <algorithm>
+
+#include "../platform/spin.h"
+
+namespace vitrine {
+namespace {
+
+constexpr int64_t kMostChunks = 0xffff;
+
+constexpr uint64_t Pack(uint32_t epoch, uint32_t next, uint32_t count) { return uint64_t(epoch) << 32 | next << 16 | count; }
+constexpr uint32_t Next(uint64_t ticket) { return uint32_t(ticket >> 16) & 0xffff; }
+constexpr uint32_t Count(uint64_t ticket) { return uint32_t(ticket) & 0xffff; }
+constexpr uint64_t kClaim = uint64_t{1} << 16;  // added to a ticket, it claims the next chunk
+
+}  // namespace
+
+bool Team::HasOpenChunks() const {
+  const uint64_t ticket = ticket_.load();
+  return Next(ticket) < Count(ticket);
+}
+
+bool Team::RunPhases(int64_t count, int64_t scratch_bytes, ChunkFn chunk, const void* context) {
+  if (!owner_scratch_.Ensure(scratch_bytes)) return false;
+  if (width_ <= 1) {
+    for (int64_t i = 0; i < count; i++) chunk(context, i, owner_scratch_.data());
+    return true;
+  }
+  scratch_bytes_.store(scratch_bytes, std::memory_order_relaxed);
+  for (int64_t base = 0; base < count; base += kMostChunks) {
+    const auto chunks = int32_t(std::min(count - base, kMostChunks));
+    if (chunks == 1) {
+      chunk(context, base, owner_scratch_.data());
+    } else {
+      AwaitHelpers(uint32_t(chunks) - RunPhase(chunks, chunk, context, base));
+    }
+  }
+  return true;
+}
+
+// Opens a phase and claims chunks until none is left; how many this thread ran.
+uint32_t Team::RunPhase(int32_t count, ChunkFn chunk, const void* context, int64_t base) {
+  chunk_.store(chunk, std::memory_order_relaxed);
+  context_.store(context, std::memory_order_relaxed);
+  base_.store(base, std::memory_order_relaxed);
+  done_by_helpers_.store(0, std::memory_order_relaxed);
+  // Sequentially consistent, as is the scheduler's count of sleepers: either that thread sees this phase, or we see it asleep.
+  ticket_.store(Pack(++epoch_, 0, uint32_t(count)));
+  if (opened_ != nullptr) opened_(opened_context_, count);
+  uint32_t ran = 0;
+  for (uint64_t ticket = ticket_.load(std::memory_order_relaxed); Next(ticket) < Count(ticket);) {
+    if (!ticket_.compare_exchange_weak(ticket, ticket + kClaim, std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
+    chunk(context, base + Next(ticket), owner_scratch_.data());
+    ran++;
+    ticket = ticket_.load(std::memory_order_relaxed);
+  }
+  return ran;
+}
+
+void Team::AwaitHelpers(uint32_t expected) {
+  const auto done = [this, expected] { return done_by_helpers_.load(std::memory_order_acquire) == expected; };
+  if (Spin(done)) return;
+  std::unique_lock lock(mutex_);
+  owner_sleeps_.store(true);
+  helper_done_.wait(lock, [this, expected] { return done_by_helpers_.load() == expected; });
+  owner_sleeps_.store(false);
+}
+
+Team::Help Team::HelpOnce(uint64_t serial, Scratch& scratch) {
+  uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  // A ticket of a later task cannot be seen together with the serial of ours; one of ours that is over fails the exchange below.
+  if (serial_.load(std::memory_order_acquire) != serial) return Help::kTaskOver;
+  while (Next(ticket) < Count(ticket)) {
+    const ChunkFn chunk = chunk_.load(std::memory_order_relaxed);
+    const void* context = context_.load(std::memory_order_relaxed);
+    const int64_t base = base_.load(std::memory_order_relaxed);
+    if (!scratch.Ensure(scratch_bytes_.load(std::memory_order_relaxed))) return Help::kTaskOver;
+    const uint64_t claimed = ticket;
+    if (!ticket_.compare_exchange_weak(ticket, ticket + kClaim, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      if (ticket >> 32 != claimed >> 32) return Help::kNothingNow;
+      continue;
+    }
+    chunk(context, base + Next(claimed), scratch.data());
+    done_by_helpers_.fetch_add(1);
+    if (owner_sleeps_.load()) {
+      std::lock_guard lock(mutex_);
+      helper_done_.notify_one();
+    }
+    return Help::kWorked;
+  }
+  return Help::kNothingNow;
+}
+
+}  // namespace vitrine

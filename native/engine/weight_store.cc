@@ -1,0 +1,99 @@
+#include "weight_store.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "spec_check.h"
+
+namespace vitrine {
+
+// Weights being packed, and who waits for them.
+struct Packing {
+  std::vector<std::shared_ptr<LoadRequest>> waiting;
+  std::atomic<bool> cancelled{false};
+  LoadProgress progress;
+};
+
+WeightStore& WeightStore::Get() {
+  static WeightStore* store = new WeightStore;
+  return *store;
+}
+
+// The key is what the packed bytes depend on: the spec, the files as they are now, and the kernels.
+Status WeightStore::Open(const EncoderSpec& spec, const std::string& isa, TensorReader* reader, std::string* key) const {
+  if (Status status = CheckSpec(spec); !status.ok()) return status;
+  if (Status status = reader->Open(spec); !status.ok()) return status;
+  *key = isa + '\n' + SpecKey(spec);
+  for (const FileIdentity& file : reader->identities()) {
+    for (const uint64_t value : {file.device, file.inode, file.size, uint64_t(file.modified_ns)}) {
+      key->append(reinterpret_cast<const char*>(&value), sizeof value);
+    }
+  }
+  return Status::Ok();
+}
+
+void WeightStore::Load(const std::shared_ptr<LoadRequest>& request, const EncoderSpec& spec, const std::string& isa, const Kernels& kernels,
+                       Worker& worker) {
+  TensorReader reader;
+  std::string key;
+  Status status = Open(spec, isa, &reader, &key);
+  std::shared_ptr<const Weights> weights;
+  std::shared_ptr<Packing> packing;
+  {
+    std::lock_guard lock(mutex_);
+    if (request->settled_) return;
+    std::erase_if(ready_, [](const auto& entry) { return entry.second.expired(); });
+    if (status.ok()) {
+      if (const auto found = ready_.find(key); found != ready_.end()) weights = found->second.lock();
+    }
+    if (weights != nullptr || !status.ok()) {
+      request->settled_ = true;
+    } else {
+      std::shared_ptr<Packing>& entry = packing_[key];
+      const bool first = entry == nullptr;
+      if (first) entry = std::make_shared<Packing>();
+      entry->waiting.push_back(request);
+      request->packing_ = entry;
+      if (!first) return;  // whoever packs will answer
+      packing = entry;
+    }
+  }
+  if (packing == nullptr) return request->Loaded(status, weights);
+
+  try {
+    status = PackWeights(spec, reader, kernels, worker.team, packing->cancelled, packing->progress, &weights);
+  } catch (const std::exception& error) {  // the standard library's own: those who joined must hear of it
+    status = Status::Error("ERR_OUT_OF_MEMORY", std::string("packing weights: ") + error.what());
+  }
+  std::vector<std::shared_ptr<LoadRequest>> waiting;
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto entry = packing_.find(key); entry != packing_.end() && entry->second == packing) packing_.erase(entry);
+    if (status.ok()) ready_[key] = weights;
+    waiting.swap(packing->waiting);
+    for (const auto& one : waiting) one->settled_ = true;
+  }
+  for (const auto& one : waiting) one->Loaded(status, weights);
+}
+
+void WeightStore::Progress(const LoadRequest& request, int64_t* loaded, int64_t* total) {
+  std::lock_guard lock(mutex_);
+  *loaded = request.packing_ == nullptr ? 0 : request.packing_->progress.loaded.load();
+  *total = request.packing_ == nullptr ? 0 : request.packing_->progress.total.load();
+}
+
+bool WeightStore::Leave(LoadRequest& request) {
+  std::lock_guard lock(mutex_);
+  if (request.settled_) return false;
+  request.settled_ = true;
+  const std::shared_ptr<Packing> packing = request.packing_;
+  if (packing == nullptr) return true;
+  std::erase_if(packing->waiting, [&request](const auto& one) { return one.get() == &request; });
+  if (packing->waiting.empty()) {
+    packing->cancelled = true;
+    std::erase_if(packing_, [&packing](const auto& entry) { return entry.second == packing; });  // a later load starts anew
+  }
+  return true;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,295 @@
+#include "weights.h"
+
+#include <algorithm>
+#include <mutex>
+#include <string>
+
+#include "counters.h"
+#include "spec_check.h"
+
+namespace vitrine {
+namespace {
+
+constexpr int64_t kMostPanelColumns = 256;
+
+enum class Order : uint8_t { kPlain, kGlu, kPatch };
+
+// A linear layer to be packed: work is claimed panel by panel.
+struct LinearPlan {
+  const Linear* linear;
+  const Tensor* layer_scale;  // may be null
+  int64_t n, k, panel_count;
+  Order order;
+  float *panels, *bias, *scale;
+  float *byte_panels, *byte_bias;  // kPatch: the second packing
+  int64_t first_chunk;
+};
+
+// A tensor that stays a plain array.
+struct VectorPlan {
+  const Tensor* tensor;
+  int64_t values;
+  float* out;
+};
+
+class Packer {
+ public:
+  Packer(const EncoderSpec& spec, const TensorReader& reader, const Kernels& kernels, const std::atomic<bool>& cancelled,
+         LoadProgress& progress)
+      : spec_(spec), reader_(reader), gemm_(kernels.gemm), cancelled_(cancelled), progress_(progress) {}
+
+  Status Run(Team& team, const Kernels& kernels, std::shared_ptr<Weights> weights);
+
+ private:
+  // What a pass over the spec does with each part: the first pass measures and checks, the second hands out the memory.
+  void Lay(Weights& w);
+  void LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t n, int64_t k, Order order, PackedLinear& out,
+                 PackedLinear* bytes = nullptr);
+  const float* LayVector(const Tensor& tensor, int64_t values, const char* role);
+  void LayNorm(const Norm& norm, PackedNorm& out);
+  float* Take(int64_t floats);
+  void Check(const Tensor& tensor, int64_t values, const char* role);
+
+  void PackPanel(const LinearPlan& plan, int64_t panel, float* rows);
+  void PackPatchBytes(const LinearPlan& plan, int64_t panel, float* rows, float* row);
+  void ReadSlice(const LinearPlan& plan, const Tensor& tensor, int64_t panel, int64_t row_values, float* out);
+  void Read(const Tensor& tensor, int64_t first, int64_t count, int64_t row_values, float* out);
+  void Fail(Status status);
+
+  const EncoderSpec& spec_;
+  const TensorReader& reader_;
+  const Gemm& gemm_;
+  const std::atomic<bool>& cancelled_;
+  LoadProgress& progress_;
+
+  float* memory_ = nullptr;  // null in the first pass
+  int64_t taken_ = 0, widest_ = 0, chunks_ = 0;
+  const float* table_ = nullptr;
+  float* prefix_ = nullptr;
+  std::vector<LinearPlan> linears_;
+  std::vector<VectorPlan> vectors_;
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  Status status_;
+};
+
+// Offsets in floats, 64-byte aligned; in the first pass the result is null and only counts.
+float* Packer::Take(int64_t floats) {
+  float* result = memory_ == nullptr ? nullptr : memory_ + taken_;
+  taken_ += (floats + 15) / 16 * 16;
+  return result;
+}
+
+void Packer::Fail(Status status) {
+  std::lock_guard lock(mutex_);
+  if (status_.ok()) status_ = std::move(status);
+  failed_.store(true);
+}
+
+void Packer::Check(const Tensor& tensor, int64_t values, const char* role) {
+  if (memory_ != nullptr || failed_) return;
+  if (Status status = reader_.Check(tensor, values, role); !status.ok()) Fail(std::move(status));
+}
+
+void Packer::LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t n, int64_t k, Order order, PackedLinear& out,
+                       PackedLinear* bytes) {
+  const int64_t nr = gemm_.columns;
+  const int64_t panel_count = order == Order::kGlu ? (n / 2 + nr / 2 - 1) / (nr / 2) : (n + nr - 1) / nr;
+  const bool scaled = layer_scale != nullptr && layer_scale->present();
+  Check(linear.weight, n * k, "weight");
+  if (linear.bias.present()) Check(linear.bias, n, "bias");
+  if (scaled) Check(*layer_scale, n, "scale");
+  LinearPlan plan{.linear = &linear,
+                  .layer_scale = scaled ? layer_scale : nullptr,
+                  .n = n,
+                  .k = k,
+                  .panel_count = panel_count,
+                  .order = order,
+                  .panels = nullptr,
+                  .bias = nullptr,
+                  .scale = nullptr,
+                  .byte_panels = nullptr,
+                  .byte_bias = nullptr,
+                  .first_chunk = chunks_};
+  plan.panels = Take(panel_count * nr * k);
+  if (linear.bias.present()) plan.bias = Take(panel_count * nr);
+  if (scaled) plan.scale = Take(panel_count * nr);
+  out = {.panels = plan.panels, .bias = plan.bias, .scale = plan.scale, .k = k, .panel_count = panel_count};
+  if (bytes != nullptr) {
+    plan.byte_panels = Take(panel_count * nr * k);
+    plan.byte_bias = Take(panel_count * nr);
+    *bytes = {.panels = plan.byte_panels, .bias = plan.byte_bias, .scale = nullptr, .k = k, .panel_count = panel_count};
+  }
+  widest_ = std::max(widest_, k);
+  chunks_ += panel_count;
+  if (memory_ != nullptr) linears_.push_back(plan);
+}
+
+const float* Packer::LayVector(const Tensor& tensor, int64_t values, const char* role) {
+  Check(tensor, values, role);
+  float* out = Take(values);
+  if (memory_ != nullptr) vectors_.push_back({&tensor, values, out});
+  return out;
+}
+
+void Packer::LayNorm(const Norm& norm, PackedNorm& out) {
+  out.gamma = LayVector(norm.gamma, spec_.dim, "norm");
+  out.beta = LayVector(norm.beta, spec_.dim, "norm");
+}
+
+void Packer::Lay(Weights& w) {
+  taken_ = chunks_ = 0;
+  const int64_t d = spec_.dim, inner = spec_.heads * spec_.head_dim, f = spec_.mlp_width;
+  LayLinear(spec_.patch, nullptr, d, 3 * int64_t(spec_.patch_height) * spec_.patch_width, Order::kPatch, w.patch_planes, &w.patch_bytes);
+  w.prefix = prefix_ = Take(w.prefix_rows * w.token_stride);
+  for (const PrefixToken& token : spec_.prefix) Check(token.value, token.rows * d, "prefix token");
+  if (spec_.position) {
+    int64_t rows = spec_.position->grid_height * spec_.position->grid_width;
+    for (const PrefixToken& token : spec_.prefix) rows += token.has_position ? token.rows : 0;
+    table_ = LayVector(spec_.position->table, rows * d, "position table");
+  }
+  if (spec_.pre_norm) LayNorm(*spec_.pre_norm, w.pre_norm);
+  w.blocks.resize(spec_.blocks.size());
+  for (size_t i = 0; i < spec_.blocks.size(); i++) {
+    const Block& block = spec_.blocks[i];
+    PackedBlock& packed = w.blocks[i];
+    LayNorm(block.norm1, packed.norm1);
+    LayLinear(block.qkv, nullptr, 3 * inner, d, Order::kPlain, packed.qkv);
+    LayLinear(block.projection, &block.scale1, d, inner, Order::kPlain, packed.projection);
+    LayNorm(block.norm2, packed.norm2);
+    LayLinear(block.fc1, nullptr, spec_.glu ? 2 * f : f, d, spec_.glu ? Order::kGlu : Order::kPlain, packed.fc1);
+    LayLinear(block.fc2, &block.scale2, d, f, Order::kPlain, packed.fc2);
+  }
+  if (spec_.final_norm) LayNorm(*spec_.final_norm, w.final_norm);
+  w.heads_out.resize(spec_.heads_out.size());
+  for (size_t i = 0; i < spec_.heads_out.size(); i++) {
+    const Head& head = spec_.heads_out[i];
+    w.heads_out[i] = {.linear = {}, .activation = head.activation, .in = head.in, .out = head.out};
+    LayLinear(head.linear, nullptr, head.out, head.in, Order::kPlain, w.heads_out[i].linear);
+  }
+}
+
+void Packer::Read(const Tensor& tensor, int64_t first, int64_t count, int64_t row_values, float* out) {
+  if (Status status = reader_.ReadRows(tensor, first, count, row_values, out); !status.ok()) Fail(std::move(status));
+  progress_.loaded += count * row_values * int64_t(sizeof(float));
+}
+
+// The rows of a tensor that panel `panel` holds, NR of them, zeros where there are fewer. kGlu: NR/2 gate rows, then their value rows.
+void Packer::ReadSlice(const LinearPlan& plan, const Tensor& tensor, int64_t panel, int64_t row_values, float* out) {
+  const int64_t nr = gemm_.columns, width = plan.order == Order::kGlu ? nr / 2 : nr, n = plan.order == Order::kGlu ? plan.n / 2 : plan.n;
+  const int64_t count = std::min(width, n - panel * width);
+  if (count < width) std::fill_n(out, nr * row_values, 0.0f);
+  Read(tensor, panel * width, count, row_values, out);
+  if (plan.order == Order::kGlu) Read(tensor, n + panel * width, count, row_values, out + width * row_values);
+}
+
+// `rows`: NR·K floats and K more
+void Packer::PackPanel(const LinearPlan& plan, int64_t panel, float* rows) {
+  const int64_t nr = gemm_.columns;
+  const float* columns[kMostPanelColumns];  // on the stack: a helper thread may not fail
+  for (int64_t j = 0; j < nr; j++) columns[j] = rows + j * plan.k;
+  ReadSlice(plan, plan.linear->weight, panel, plan.k, rows);
+  if (plan.bias != nullptr) ReadSlice(plan, plan.linear->bias, panel, 1, plan.bias + panel * nr);
+  if (plan.scale != nullptr) ReadSlice(plan, *plan.layer_scale, panel, 1, plan.scale + panel * nr);
+  if (failed_) return;
+  gemm_.pack_panel(columns, plan.k, plan.panels + panel * nr * plan.k);
+  if (plan.byte_panels == nullptr) return;
+  PackPatchBytes(plan, panel, rows, rows + nr * plan.k);
+  gemm_.pack_panel(columns, plan.k, plan.byte_panels + panel * nr * plan.k);
+}
+
+// (value·rescale − mean)/std folded in, and channels from planes to interleaved: k = (c·PH + y)·PW + x becomes (y·PW + x)·3 + c.
+void Packer::PackPatchBytes(const LinearPlan& plan, int64_t panel, float* rows, float* row) {
+  const int64_t pixels = plan.k / 3, nr = gemm_.columns;
+  for (int64_t j = 0; j < nr; j++) {
+    float* planes = rows + j * plan.k;
+    double bias = plan.bias == nullptr ? 0 : double(plan.bias[panel * nr + j]);
+    for (int64_t c = 0; c < 3; c++) {
+      const double factor = spec_.rescale / spec_.std[c], shift = spec_.mean[c] / spec_.std[c];
+      for (int64_t p = 0; p < pixels; p++) {
+        const double weight = double(planes[c * pixels + p]);
+        bias -= weight * shift;
+        row[p * 3 + c] = float(weight * factor);
+      }
+    }
+    std::copy_n(row, plan.k, planes);
+    plan.byte_bias[panel * nr + j] = float(bias);
+  }
+}
+
+Status Packer::Run(Team& team, const Kernels& kernels, std::shared_ptr<Weights> w) {
+  w->kernels = &kernels;
+  w->dim = spec_.dim, w->heads = spec_.heads, w->head_dim = spec_.head_dim, w->mlp_width = spec_.mlp_width;
+  w->prefix_rows = spec_.prefix_rows();
+  w->patch_height = spec_.patch_height, w->patch_width = spec_.patch_width;
+  w->glu = spec_.glu, w->activation = spec_.activation, w->eps = spec_.eps;
+  w->token_stride = PaddedStride(spec_.dim, gemm_.columns);
+
+  if (gemm_.columns > kMostPanelColumns) return Status::Error("ERR_INTERNAL", "panels wider than the packer allows");
+  Lay(*w);
+  if (failed_) return status_;
+  progress_.total = taken_ * int64_t(sizeof(float));
+  if (!w->memory.Allocate(size_t(taken_) * sizeof(float))) {
+    return Status::Error("ERR_OUT_OF_MEMORY", "no memory for " + std::to_string(taken_ * 4) + " bytes of weights");
+  }
+  counters.weight_bytes += int64_t(w->memory.size());
+  memory_ = static_cast<float*>(w->memory.data());
+  Lay(*w);
+
+  const auto pack = [&](int64_t chunk, void* scratch) {
+    if (failed_ || cancelled_) return;
+    if (chunk < int64_t(vectors_.size())) {
+      const VectorPlan& vector = vectors_[size_t(chunk)];
+      return Read(*vector.tensor, 0, vector.values, 1, vector.out);
+    }
+    chunk -= int64_t(vectors_.size());
+    const auto after =
+        std::upper_bound(linears_.begin(), linears_.end(), chunk, [](int64_t c, const LinearPlan& plan) { return c < plan.first_chunk; });
+    const LinearPlan& plan = *(after - 1);
+    PackPanel(plan, chunk - plan.first_chunk, static_cast<float*>(scratch));
+  };
+  const int64_t scratch_bytes = (gemm_.columns + 1) * widest_ * int64_t(sizeof(float));
+  if (!team.ForEach(chunks_ + int64_t(vectors_.size()), scratch_bytes, pack))
+    return Status::Error("ERR_OUT_OF_MEMORY", "no memory to pack weights");
+
+  int64_t row = 0, position_row = 0;
+  for (const PrefixToken& token : spec_.prefix) {
+    for (int64_t i = 0; i < token.rows && !failed_; i++, row++) {
+      float* out = prefix_ + row * w->token_stride;
+      Read(token.value, i, 1, spec_.dim, out);
+      if (!token.has_position || table_ == nullptr) continue;
+      const float* position = table_ + position_row++ * spec_.dim;
+      for (int64_t d = 0; d < spec_.dim; d++) out[d] += position[d];
+    }
+  }
+  if (cancelled_) return Status::Error("ERR_ABORTED", "the load was cancelled");
+  if (failed_) return status_;
+  if (spec_.position) {
+    w->positions = std::make_unique<Positions>(table_ + position_row * spec_.dim, spec_.position->grid_height, spec_.position->grid_width,
+                                               spec_.dim, w->token_stride, spec_.position->resize);
+  }
+  progress_.loaded = progress_.total.load();
+  return reader_.CheckUnchanged();
+}
+
+}  // namespace
+
+Weights::~Weights() { counters.weight_bytes -= int64_t(memory.size()); }
+
+int64_t PaddedStride(int64_t columns, int64_t panel_columns) {
+  const int64_t whole_panels = (columns + panel_columns - 1) / panel_columns * panel_columns;
+  const int64_t lines = (whole_panels + 15) / 16;
+  return (lines | 1) * 16;
+}
+
+Status PackWeights(const EncoderSpec& spec, const TensorReader& reader, const Kernels& kernels, Team& team,
+                   const std::atomic<bool>& cancelled, LoadProgress& progress, std::shared_ptr<const Weights>* out) {
+  if (Status status = CheckSpec(spec); !status.ok()) return status;
+  auto weights = std::make_shared<Weights>();
+  Packer packer(spec, reader, kernels, cancelled, progress);
+  Status status = packer.Run(team, kernels, weights);
+  if (status.ok()) *out = std::move(weights);
+  return status;
+}
+
+}  // namespace vitrine

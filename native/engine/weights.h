@@ -1,0 +1,78 @@
+// The weights of one model, packed for the kernels that will read them. Before it: tensor_reader.h; after it: encoder.h. Immutable once
+// packed, shared by every model of the process that was loaded from the same files (weight_store.h).
+// Letters: D width, F MLP width, NR columns of a panel, K inner length.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "../kernels/kernels.h"
+#include "../platform/memory.h"
+#include "positions.h"
+#include "spec.h"
+#include "status.h"
+#include "team.h"
+#include "tensor_reader.h"
+
+namespace vitrine {
+
+// out = in · weightᵀ + bias, as gemm.h reads it. bias and scale are padded with zeros to whole panels.
+struct PackedLinear {
+  const float* panels = nullptr;
+  const float* bias = nullptr;   // null: none
+  const float* scale = nullptr;  // LayerScale of its result, null: none
+  int64_t k = 0, panel_count = 0;
+};
+
+struct PackedNorm {
+  const float* gamma = nullptr;  // [D]; null: there is no norm here
+  const float* beta = nullptr;   // [D]
+};
+
+struct PackedBlock {
+  PackedNorm norm1, norm2;
+  PackedLinear qkv, projection, fc1, fc2;  // scale1 travels with projection, scale2 with fc2; fc1 is interleaved for kGlu
+};
+
+struct PackedHead {
+  PackedLinear linear;
+  Activation activation;
+  int64_t in, out;
+};
+
+struct Weights {
+  ~Weights();
+
+  const Kernels* kernels = nullptr;
+  int64_t dim, heads, head_dim, mlp_width, prefix_rows;
+  int32_t patch_height, patch_width;
+  bool glu;
+  Activation activation;
+  float eps;
+
+  PackedLinear patch_bytes, patch_planes;  // one convolution in the two orders of patch_embed.h, bytes with the normalisation folded in
+  const float* prefix = nullptr;           // [prefix_rows, token_stride]: value + position
+  int64_t token_stride;                    // of `prefix`, of position grids and of token rows
+  std::unique_ptr<Positions> positions;    // null: none
+  PackedNorm pre_norm, final_norm;
+  std::vector<PackedBlock> blocks;
+  std::vector<PackedHead> heads_out;
+
+  Pages memory;
+};
+
+// How far a load is, in bytes of packed weights.
+struct LoadProgress {
+  std::atomic<int64_t> loaded{0}, total{0};
+};
+
+// Reads and packs on every thread of the team. ERR_ABORTED soon after *cancelled.
+Status PackWeights(const EncoderSpec& spec, const TensorReader& reader, const Kernels& kernels, Team& team,
+                   const std::atomic<bool>& cancelled, LoadProgress& progress, std::shared_ptr<const Weights>* out);
+
+// Row stride of a matrix of `columns` floats: whole panels, whole cache lines, and an odd number of these, so that rows below each other
+// do not fall into the same few sets of the cache.
+int64_t PaddedStride(int64_t columns, int64_t panel_columns);
+
+}  // namespace vitrine
