@@ -20,7 +20,7 @@ import type {
   PreprocessOptions,
   StreamOptions,
 } from './options'
-import { type Checked, checkOptions } from './options-check'
+import { type Checked, checkOptions, withDeclared } from './options-check'
 import { arrange, planAttention, planPools } from './plan'
 import type { Features, StreamItem, StreamSource } from './results'
 import { asSize, checkPatch, defaultSize, pipelineAt, type Run } from './size'
@@ -43,20 +43,27 @@ export async function load(source?: string | URL, options?: LoadOptions): Promis
 export async function load(options: LoadOptions): Promise<Model>
 export async function load(first?: string | URL | LoadOptions, second?: LoadOptions): Promise<Model> {
   const optionsOnly = second === undefined && typeof first === 'object' && first !== null && !(first instanceof URL)
-  const options = checkOptions('load', optionsOnly ? first : second)
+  const given = optionsOnly ? first : second
+  const options = checkOptions('load', given)
   checkAvailable(options)
   const source = locate(optionsOnly ? undefined : first)
   const cancellation = new Cancellation(options, 'load()')
   const trace: LoadTrace = { source }
   try {
     cancellation.throwIfCancelled()
-    return await traceLoad(trace, () => Promise.race([open(source, options, cancellation, trace), cancellation.cancelled]))
+    return await traceLoad(trace, () => Promise.race([open(source, given, options, cancellation, trace), cancellation.cancelled]))
   } finally {
     cancellation.dispose()
   }
 }
 
-async function open(source: string, options: Checked<'load'>, cancellation: Cancellation, trace: LoadTrace): Promise<Model> {
+async function open(
+  source: string,
+  given: LoadOptions | undefined,
+  options: Checked<'load'>,
+  cancellation: Cancellation,
+  trace: LoadTrace,
+): Promise<Model> {
   const progress = (event: LoadProgress) => {
     try {
       if (!cancellation.done) options.progress?.(event)
@@ -67,13 +74,15 @@ async function open(source: string, options: Checked<'load'>, cancellation: Canc
   progress({ stage: 'open', loaded: 0, total: 0 })
   const start = performance.now()
   const opened = await openCheckpoint(source, { file: options.file, heads: options.heads, preprocess: options.preprocess })
-  const checkpoint = { ...opened, pipeline: pipelineAt(opened.pipeline, options.imageSize) }
-  if (options.imageSize !== undefined) checkPatch(checkpoint.spec, defaultSize(checkpoint), 'imageSize')
+  const declared = withDeclared(given, opened.declared, opened.declaredName)
+  checkAvailable(declared)
+  const checkpoint = { ...opened, pipeline: pipelineAt(opened.pipeline, declared.imageSize) }
+  if (declared.imageSize !== undefined) checkPatch(checkpoint.spec, defaultSize(checkpoint), 'imageSize')
   Object.assign(trace, { file: checkpoint.file, family: checkpoint.family, openMs: performance.now() - start })
   cancellation.throwIfCancelled()
 
   const packing = performance.now()
-  const native = await loadWeights(checkpoint.spec, options.threads, progress, cancellation)
+  const native = await loadWeights(checkpoint.spec, declared.threads, progress, cancellation)
   Object.assign(trace, { weightsMs: performance.now() - packing, weightBytes: native.weightBytes })
   progress({ stage: 'ready', loaded: native.weightBytes, total: native.weightBytes })
   if (cancellation.done) native.close()

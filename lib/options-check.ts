@@ -27,6 +27,13 @@ export function checkOptions<C extends CallName>(call: C, given: unknown, where 
   return checked as Checked<C>
 }
 
+/** Options of load() that a checkpoint's own file gives, behind the caller's; what is wrong with them is said with the file's name. */
+export function withDeclared(given: object | undefined, declared: Record<string, unknown>, file: string): Checked<'load'> {
+  checkOptions('load', declared, file)
+  const own = Object.entries(given ?? {}).filter(([, value]) => value !== undefined)
+  return checkOptions('load', { ...declared, ...Object.fromEntries(own) })
+}
+
 function unknownOption(where: string, name: string, known: readonly string[]): VitrineError {
   const near = known.find((other) => other.toLowerCase() === name.toLowerCase() || other.startsWith(name) || name.startsWith(other))
   const hint = near ? ` (did you mean '${near}'?)` : ''
