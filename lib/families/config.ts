@@ -76,7 +76,8 @@ export class Config {
     const value = this.get('id2label')
     if (value === undefined) return undefined
     const names = isObject(value) ? Object.keys(value).map((_, i) => value[String(i)]) : []
-    if (isObject(value) && names.every((name) => typeof name === 'string')) return names as string[]
+    const fine = (name: unknown) => typeof name === 'string' || typeof name === 'number'
+    if (isObject(value) && names.every(fine)) return names.map(String)
     throw this.invalid('id2label', 'an object of names under "0", "1", …', value)
   }
   /** The object in a field, read with the same care; an absent one is empty. */

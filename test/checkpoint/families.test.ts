@@ -56,6 +56,7 @@ describe('ViT', () => {
     expect(model.labels).toEqual(['cat', 'dog', 'crane'])
     expect(model.logits).toEqual([{ terms: [{ row: 0, count: 1, mean: false, afterNorm: true }], head: 0 }])
     expect(model.spec.headsOut[0]).toMatchObject({ name: 'classifier', in: 8, out: 3, activation: 'none' })
+    expect((await open(entries, { ...vitConfig(), id2label: { 2: 7, 1: 8, 0: 9 } })).labels).toEqual(['9', '8', '7'])
     await rejects(
       open(entries, { ...vitConfig(), id2label: { 0: 'cat', 1: 'dog' } }),
       'ERR_CONFIG_MISMATCH',
