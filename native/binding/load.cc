@@ -33,7 +33,8 @@ class LoadJob final : public Job, public LoadRequest {
       : Job(env, lane), lane_(std::move(lane)), spec_(std::move(spec)), isa_(isa) {}
 
   void Cancel() override {
-    if (Scheduler::Get().Cancel(*this) || WeightStore::Get().Leave(*this)) Deliver(Status::Error("ERR_ABORTED", "the load was cancelled"));
+    Scheduler::Get().Cancel(*this);  // in the queue or not: whether the load is still to be answered, the store knows
+    if (WeightStore::Get().Leave(*this)) Deliver(Status::Error("ERR_ABORTED", "the load was cancelled"));
   }
 
   void Loaded(Status status, std::shared_ptr<const Weights> weights) override {
@@ -84,9 +85,9 @@ Napi::Value LoadModel(const Napi::CallbackInfo& info) {
   Napi::Object handle = Job::Start(env, job);
   handle.Set("progress", Napi::Function::New(
                              env,
-                             [weak = std::weak_ptr<LoadJob>(job)](const Napi::CallbackInfo& call) {
+                             [job](const Napi::CallbackInfo& call) {
                                int64_t loaded = 0, total = 0;
-                               if (const auto running = weak.lock()) WeightStore::Get().Progress(*running, &loaded, &total);
+                               WeightStore::Get().Progress(*job, &loaded, &total);
                                Napi::Object progress = Napi::Object::New(call.Env());
                                progress["loaded"] = double(loaded);
                                progress["total"] = double(total);

@@ -58,7 +58,7 @@ void WeightStore::Load(const std::shared_ptr<LoadRequest>& request, const Encode
       packing = entry;
     }
   }
-  if (packing == nullptr) return request->Loaded(status, weights);
+  if (packing == nullptr) return request->Loaded(std::move(status), std::move(weights));
 
   try {
     status = PackWeights(spec, reader, kernels, worker.team, packing->cancelled, packing->progress, &weights);
@@ -73,7 +73,8 @@ void WeightStore::Load(const std::shared_ptr<LoadRequest>& request, const Encode
     waiting.swap(packing->waiting);
     for (const auto& one : waiting) one->settled_ = true;
   }
-  for (const auto& one : waiting) one->Loaded(status, weights);
+  // Nothing of the weights stays here: when the last model closes, they are gone.
+  for (size_t i = 0; i < waiting.size(); i++) waiting[i]->Loaded(status, i + 1 < waiting.size() ? weights : std::move(weights));
 }
 
 void WeightStore::Progress(const LoadRequest& request, int64_t* loaded, int64_t* total) {
