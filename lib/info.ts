@@ -66,7 +66,8 @@ export function modelInfo(checkpoint: Checkpoint, native: NativeModel): ModelInf
     defaultPool: defaultPool(checkpoint),
     pools,
     dims: Object.fromEntries(pools.map((name) => [name, poolDims(poolBranches(name, checkpoint), spec, tokens)])),
-    preprocess: checkpoint.pipeline,
-    ...(checkpoint.labels ? { labels: checkpoint.labels } : {}),
+    // Copies: what a caller does to them changes nothing here.
+    preprocess: structuredClone(checkpoint.pipeline),
+    ...(checkpoint.labels ? { labels: [...checkpoint.labels] } : {}),
   }
 }

@@ -185,13 +185,13 @@ export class Model {
   /** Checks, then works; `active` holds the call until it has settled. Everything before the work's first await happens at once. */
   #call<C extends CallName, T>(call: C, options: unknown, work: (checked: Checked<C>) => Promise<T>): Promise<T> {
     const { active } = this.#encoder
-    const result = (async () => {
+    const begun = (async () => {
       this.#checkOpen(call)
       return work(checkOptions(call, options))
     })()
+    // The caller gets the derived promise, which nothing else handles: a failure that nobody looks at is still an unhandled rejection.
+    const result = begun.finally(() => active.delete(result))
     active.add(result)
-    const ended = () => active.delete(result)
-    result.then(ended, ended)
     return result
   }
 

@@ -44,7 +44,9 @@ function checkOption(where: string, name: string, type: OptionType, value: unkno
   if (!fits(type, value)) {
     throw new VitrineError('ERR_OPTION_INVALID', `${where}: option '${name}' must be ${expected(type)}, found ${found(value)}`)
   }
-  return Array.isArray(value) ? [...value] : value
+  // Copied: a caller may change its own object during the call.
+  if (Array.isArray(value)) return [...value]
+  return type.kind === 'size' && isRecord(value) ? { ...value } : value
 }
 
 const isInteger = (value: unknown, min: number, max: number) => Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max
