@@ -99,5 +99,8 @@ export interface PoolBranch {
   terms: PoolTerm[]
   head: number
 }
-/** One result per image: the average of its branches, or the attention of token 0 over the patches in the last block. */
+/**
+ * One result per image: the average of its branches, or the attention of token 0 over the patches in the last block. `normalize` gives
+ * unit length to each token of a lone run of rows, else to the whole result.
+ */
 export type Output = { kind: 'pool'; branches: PoolBranch[]; normalize: boolean; layer: number } | { kind: 'attention' }

@@ -125,7 +125,12 @@ bool WriteOutput(const Weights& weights, const Stages& stages, Arena& arena, con
   if (output.branches.size() > 1) {
     for (int64_t j = 0; j < length; j++) out[j] /= float(output.branches.size());
   }
-  if (output.normalize) Normalize(out, length);
+  if (output.normalize) {
+    // Lone rows as they are stay vectors of their own.
+    const std::vector<PoolTerm>& read = output.branches[0].terms;
+    const int64_t vector = direct && read.size() == 1 && !read[0].mean ? weights.dim : length;
+    for (int64_t at = 0; at < length; at += vector) Normalize(out + at, vector);
+  }
   return true;
 }
 

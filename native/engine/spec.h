@@ -116,7 +116,7 @@ struct PoolBranch {
 struct Output {
   enum class Kind : uint8_t { kPool, kAttention } kind;  // kAttention: softmax of the last block, row 0 over the patches [heads, patches]
   std::vector<PoolBranch> branches;
-  bool normalize;  // unit length, over the whole output row
+  bool normalize;  // unit length: each token of a lone run of rows, else the whole result
   int32_t layer;   // tokens after this many blocks; -1: after the last
 };
 
