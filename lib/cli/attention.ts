@@ -3,7 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { isImageError } from '../batch'
-import type { AttentionOptions, Model } from '../index'
+import { type AttentionOptions, type Model, VitrineError } from '../index'
 import { checkOptions } from '../options-check'
 import { inOrder } from '../stream'
 import { CommandError, type ExitCode, exitCodes } from './exit'
@@ -35,7 +35,9 @@ export async function attention(inputs: string[], flags: Flags): Promise<ExitCod
       return { index, source, output: path }
     } catch (error) {
       if (!isImageError(error)) throw error
-      return { index, source, error }
+      // Each picture is a call of its own, in which it is image 0.
+      const message = error.message.replace(/^image 0 /, `image ${index} `)
+      return { index, source, error: new VitrineError(error.code, message, { cause: error }) }
     }
   }
   try {
