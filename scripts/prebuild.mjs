@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -42,11 +43,12 @@ function zig() {
   return [join(venv, 'bin', 'python'), '-m', 'ziglang']
 }
 
-/** node-gyp asks for a folder with Node's headers; the Node-API ones are all we use. */
+/** node-gyp asks for a folder with Node's headers and its build settings; the Node-API headers are all we use, and CMake has the settings. */
 function headers() {
   const folder = join(staging, 'headers')
-  mkdirSync(join(folder, 'include'), { recursive: true })
-  symlinkSync(require('node-api-headers').include_dir, join(folder, 'include', 'node'))
+  const include = join(folder, 'include', 'node')
+  cpSync(require('node-api-headers').include_dir, include, { recursive: true })
+  writeFileSync(join(include, 'common.gypi'), '{}\n')
   return folder
 }
 

@@ -1,13 +1,14 @@
 // The suite runs once as a user gets it, and its numeric part again on every weaker instruction set that this machine has.
 // The tests do not know which project they are in.
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import type { NativeAddon } from './lib/native'
 
 function weakerIsas(): string[] {
   const addon = createRequire(import.meta.url)(
-    process.env.VITRINE_ADDON ?? join(__dirname, 'build', 'Release', 'vitrine.node'),
+    process.env.VITRINE_ADDON ?? join(dirname(fileURLToPath(import.meta.url)), 'build', 'Release', 'vitrine.node'),
   ) as NativeAddon
   const runtime = addon.runtime()
   return runtime.isas.filter((isa) => isa.supported && isa.name !== runtime.isa && isa.name !== 'reference').map((isa) => isa.name)
