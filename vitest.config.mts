@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
-import type { NativeAddon } from './lib/native'
+import type { NativeAddon } from './lib/native.js'
 
 function weakerIsas(): string[] {
   const addon = createRequire(import.meta.url)(
@@ -15,14 +15,15 @@ function weakerIsas(): string[] {
 }
 
 const numeric = ['test/parity/**/*.test.ts', 'test/engine/**/*.test.ts', 'test/image/crops.test.ts']
-const shared = { pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000, exclude: ['test/long/**', '**/node_modules/**'] } as const
+const exclude = ['test/long/**', '**/node_modules/**']
+const shared = { pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000 } as const
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...shared, name: 'default', include: ['test/**/*.test.ts'] } },
+      { test: { ...shared, exclude, name: 'default', include: ['test/**/*.test.ts'] } },
       ...(process.env.VITRINE_ISA ? [] : weakerIsas()).map((isa) => ({
-        test: { ...shared, name: isa, include: numeric, env: { VITRINE_ISA: isa } },
+        test: { ...shared, exclude, name: isa, include: numeric, env: { VITRINE_ISA: isa } },
       })),
     ],
   },
