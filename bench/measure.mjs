@@ -6,13 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const settleMs = 50
 
 /** → [{ input, batch, peer, best, median, calls }], milliseconds per image. */
-export async function timeCells(peers, peak, { inputs, batches, rounds, calls, ms }, progress) {
+export async function timeCells(peers, peak, quiet, { inputs, batches, rounds, calls, ms }, progress) {
   const cells = []
   for (const input of inputs) {
     for (const batch of batches) {
       const measured = peers.filter((peer) => peer.inputs.includes(input)).map((peer) => ({ peer, times: [] }))
       for (let round = 0; round < rounds; round++) {
         progress(`${input}, batch ${batch}: round ${round + 1} of ${rounds}`)
+        await quiet()
         await peak.measure?.()
         for (const { peer, times } of measured) {
           times.push(...(await peer.ask('time', { input, batch, calls, ms })).times)

@@ -14,6 +14,7 @@ const usage = `npm run bench -- [options]
   --inputs LIST    of ${inputNames.join(', ')} (default both)
   --calls N        timed calls a turn, at least (default 3)
   --ms N           timed milliseconds a turn, at least (default 500)
+  --wait N         seconds, in all, to wait for other processes to rest before a round (default 60)
   --format NAME    ${formats.join(', ')} (default text); JSON is always written to bench/results as well
 `
 
@@ -37,6 +38,7 @@ export function readOptions(argv, models) {
         inputs: text(inputNames.join()),
         calls: text('3'),
         ms: text('500'),
+        wait: text('60'),
         format: text('text'),
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -55,8 +57,10 @@ export function readOptions(argv, models) {
     return items
   }
   const number = (name, text = values[name]) => {
-    if (!/^[1-9]\d{0,5}$/.test(text)) fail(`--${name}: expected a whole number from 1, found ${text}`, models)
-    return Number(text)
+    const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN
+    const least = name === 'wait' ? 0 : 1
+    if (!(value >= least)) fail(`--${name}: expected a whole number from ${least}, found ${text}`, models)
+    return value
   }
   return {
     models: list('models', models),
@@ -67,6 +71,7 @@ export function readOptions(argv, models) {
     inputs: list('inputs', inputNames),
     calls: number('calls'),
     ms: number('ms'),
+    wait: number('wait'),
     format: list('format', formats)[0],
   }
 }

@@ -7,7 +7,7 @@ import os from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { assertAgreement, cosine, vectors } from './agree.mjs'
-import { environment, watchOthers } from './environment.mjs'
+import { environment, quietGate, watchOthers } from './environment.mjs'
 import { nominalFlops, prepareModel, shapes } from './inputs/models.mjs'
 import { observe, timeCells } from './measure.mjs'
 import { readOptions } from './options.mjs'
@@ -51,7 +51,7 @@ async function compareFromJpeg(peers, batch) {
   return { peers: pair.map((peer) => peer.name), min: Math.min(...all), mean: all.reduce((x, y) => x + y) / batch }
 }
 
-async function benchModel(name, options, peak, photos) {
+async function benchModel(name, options, peak, quiet, photos) {
   const { writeOnnxFiles } = await import('./inputs/onnx-file.mjs')
   const { preparePixels } = await import('./inputs/images.mjs')
   const shape = shapes[name]
@@ -70,7 +70,7 @@ async function benchModel(name, options, peak, photos) {
     const agreement = await assertAgreement(peers, most)
     const jpegCosine = options.inputs.includes('jpeg') ? await compareFromJpeg(peers, most) : null
     say(`${name}: all agree; timing`)
-    const cells = await timeCells(peers, peak, options, progress)
+    const cells = await timeCells(peers, peak, quiet, options, progress)
     const behaviour = await observe(peers, options, progress)
     progress('')
     const about = { versions: Object.assign({}, ...peers.map((peer) => peer.versions)), isa: peers.find((peer) => peer.isa)?.isa ?? null }
@@ -88,6 +88,7 @@ async function main() {
   mkdirSync(here('results'), { recursive: true })
   const machine = environment()
   const peak = preparePeak(cache, options.threads)
+  const quiet = quietGate(options.wait)
   const { preparePhotos } = await import('./inputs/images.mjs')
   const photos = await preparePhotos(cache, Math.max(...options.batches))
 
@@ -97,7 +98,7 @@ async function main() {
   for (const name of options.models) {
     const finish = watchOthers()
     const peakBefore = peak.cpuSeconds ?? 0
-    const { result, cpuSeconds, ...rest } = await benchModel(name, options, peak, photos)
+    const { result, cpuSeconds, ...rest } = await benchModel(name, options, peak, quiet, photos)
     others = Math.max(others, finish(cpuSeconds + (peak.cpuSeconds ?? 0) - peakBefore))
     about = rest.about
     models.push(result)
@@ -120,6 +121,7 @@ async function main() {
 }
 
 main().catch((error) => {
-  say(`FAILED: ${error.stack ?? error}`)
+  // Our own say all in their message, a peer's with the stack of its process; another class is a bug here.
+  say(`FAILED: ${error.constructor === Error ? error.message : error.stack}`)
   process.exitCode = 1
 })
