@@ -21,7 +21,10 @@ export function startProgress(total: number, shown: boolean, stream: NodeJS.Writ
     stream,
     format: '{bar} {value}/{total} | {rate} images/s | {left} left{failures}',
     barsize: 30,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
     hideCursor: true,
+    clearOnComplete: true,
     fps: 5,
   })
   const payload = () => {
@@ -30,7 +33,7 @@ export function startProgress(total: number, shown: boolean, stream: NodeJS.Writ
     return {
       rate: done === 0 ? '–' : rate.toFixed(1),
       left: done === 0 ? '–' : duration((total - done) / rate),
-      failures: failed === 0 ? '' : ` | ${failed} failed`,
+      failures: failed === 0 ? '' : `, ${failed} failed`,
     }
   }
   bar.start(total, 0, payload())
@@ -41,11 +44,15 @@ export function startProgress(total: number, shown: boolean, stream: NodeJS.Writ
     },
     complain(text) {
       failed++
-      stream.write(`\r\x1b[Kvitrine: ${text}\n`)
+      // The bar makes room and comes back below.
+      bar.stop()
+      stream.write(`vitrine: ${text}\n`)
+      bar.start(total, done, payload())
     },
     end() {
-      bar.update(done, payload())
       bar.stop()
+      const { rate, failures } = payload()
+      stream.write(`${done} of ${total} images in ${duration((performance.now() - start) / 1000)}, ${rate} images/s${failures}\n`)
     },
   }
 }
