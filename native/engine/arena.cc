@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "../platform/red_zone.h"
+
 namespace vitrine {
 namespace {
 
@@ -13,14 +15,16 @@ constexpr size_t kKeptAlways = size_t{64} << 20;
 
 void* Arena::Allocate(int64_t bytes) {
   if (bytes < 0 || bytes > INT64_MAX / 4) return nullptr;
-  const size_t size = (std::max<size_t>(size_t(bytes), 1) + kAlignment - 1) / kAlignment * kAlignment;
+  const size_t size = (std::max<size_t>(size_t(bytes), 1) + kAlignment - 1) / kAlignment * kAlignment + kRedZone;
   if (blocks_.empty() || blocks_.back().size() - used_ < size) {
     Pages block;
     if (!block.Allocate(std::max(size, kSmallestBlock))) return nullptr;
     blocks_.push_back(std::move(block));
     used_ = 0;
+    Forbid(blocks_.back().data(), blocks_.back().size());
   }
   void* result = static_cast<char*>(blocks_.back().data()) + used_;
+  Allow(result, size_t(bytes));
   used_ += size;
   total_ += size;
   return result;
@@ -36,6 +40,7 @@ void Arena::Reset() {
     Pages block;
     if (block.Allocate(lavish ? std::max(total_, kSmallestBlock) : held)) blocks_.push_back(std::move(block));
   }
+  for (const Pages& block : blocks_) Forbid(block.data(), block.size());
   used_ = total_ = 0;
 }
 

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <string>
 
+#include "../platform/red_zone.h"
 #include "counters.h"
 #include "spec_check.h"
 
@@ -76,7 +77,9 @@ class Packer {
 // Offsets in floats, 64-byte aligned; in the first pass the result is null and only counts.
 float* Packer::Take(int64_t floats) {
   float* result = memory_ == nullptr ? nullptr : memory_ + taken_;
-  taken_ += (floats + 15) / 16 * 16;
+  const int64_t padded = (floats + 15) / 16 * 16, zone = int64_t(kRedZone / sizeof(float));
+  if (result != nullptr) Forbid(result + floats, size_t(padded - floats + zone) * sizeof(float));
+  taken_ += padded + zone;
   return result;
 }
 

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "red_zone.h"
+
 #if !defined(_WIN32)
 #include <sys/mman.h>
 #include <unistd.h>
@@ -31,6 +33,7 @@ bool Pages::Allocate(size_t bytes) {
 }
 
 void Pages::Free() {
+  Allow(data_, size_);
   _aligned_free(data_);
   data_ = nullptr, size_ = 0;
 }
@@ -68,6 +71,7 @@ bool Pages::Allocate(size_t bytes) {
 }
 
 void Pages::Free() {
+  Allow(data_, size_);  // for whoever gets these addresses next
   if (data_ != nullptr) munmap(data_, size_);
   data_ = nullptr, size_ = 0;
 }
