@@ -49,19 +49,11 @@ void FinishGlu(const GemmCall& call, const TileSums& tile) {
   });
 }
 
-// The rows of c that a tile will write are on their way while it multiplies (2 to 3% where c does not fit L2).
-inline void PrefetchOutput(const GemmCall& call, int64_t row, int64_t rows, int64_t panel) {
-  const int64_t width = call.epilogue == Epilogue::kGlu ? kColumns / 2 : kColumns;
-  for (int64_t r = row; r < row + rows; r++)
-    for (int64_t n = 0; n < width; n += 16) PrefetchL1(call.c + r * call.ldc + panel * width + n);
-}
-
 void RunGemm(const GemmCall& call) {
   alignas(64) float sums[kTileRows * kColumns];
   for (int64_t panel = call.panel_begin; panel < call.panel_end; panel++) {
     const float* weights = call.panels + panel * call.k * kColumns;
     ForTiles(call.row_begin, call.row_end, [&](int64_t row, int64_t rows) {
-      PrefetchOutput(call, row, rows, panel);
       TileRows(rows, call.a + row * call.lda, call.lda, weights, call.k, sums, kColumns);
       const TileSums tile{sums, row, rows, panel};
       switch (call.epilogue) {
