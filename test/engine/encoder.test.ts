@@ -47,6 +47,7 @@ for (const [name, { size = [12, 12], ...options }] of Object.entries(variants)) 
       pooled([term(0, -1, { afterNorm: false })]),
       pooled([term(0, 1), term(1, -1, { mean: true, afterNorm: false })], { head: 0 }),
       pooled([term(0, 2)], { normalize: true }),
+      pooled([term(0, 1), term(1, -1, { mean: true })], { normalize: true }),
       pooled([term(1, 3, { mean: true })], { layer: 0 }),
       pooled([term(0, -1)], { layer: spec.blocks.length - 1 }),
       attention,

@@ -135,8 +135,15 @@ function pool(model: RandomModel, rows: Rows, output: Extract<Output, { kind: 'p
     return [...multiply(model, head.linear, [Float64Array.from(values)])[0]!].map((value) => activate(head.activation, value))
   })
   const mean = branches[0]!.map((_, i) => branches.reduce((sum, branch) => sum + branch[i]!, 0) / branches.length)
-  const length = output.normalize ? Math.sqrt(mean.reduce((sum, value) => sum + value * value, 0)) : 1
-  return mean.map((value) => value / length)
+  if (!output.normalize) return mean
+  // Lone rows as they are stay vectors of their own.
+  const [branch] = output.branches
+  const alone = output.branches.length === 1 && branch!.head === -1 && branch!.terms.length === 1 && !branch!.terms[0]!.mean
+  const width = alone ? spec.dim : mean.length
+  return mean.map((value, i) => {
+    const vector = mean.slice(i - (i % width), i - (i % width) + width)
+    return value / Math.sqrt(vector.reduce((sum, other) => sum + other * other, 0))
+  })
 }
 
 function activate(activation: Activation, x: number): number {
