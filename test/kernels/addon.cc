@@ -36,7 +36,7 @@ float* Data(const std::unique_ptr<Floats>& floats) { return floats != nullptr ? 
 Napi::Value Result(const Napi::CallbackInfo& info, Floats& floats, const char* what) {
   floats.Check(what);
   auto array = Napi::Float32Array::New(info.Env(), floats.size());
-  std::memcpy(array.Data(), floats.data(), floats.size() * sizeof(float));
+  if (floats.size() > 0) std::memcpy(array.Data(), floats.data(), floats.size() * sizeof(float));
   return array;
 }
 
