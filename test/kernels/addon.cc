@@ -9,6 +9,7 @@
 #include "guarded.h"
 #include "kernels/dispatch.h"
 #include "platform/cpu_features.h"
+#include "platform/cpu_limits.h"
 
 namespace vitrine::test {
 namespace {
@@ -295,6 +296,11 @@ Napi::Value SupportedBy(const Napi::CallbackInfo& info) {
   return list;
 }
 
+// CPUs that the control groups allow, as a tree of files at a path describes them
+Napi::Value CgroupCpusAt(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), CgroupCpus(info[0].As<Napi::String>().Utf8Value()));
+}
+
 // For the sanitizers' own test: a heap overflow that they must catch
 Napi::Value PlantOverflow(const Napi::CallbackInfo& info) {
   const std::unique_ptr<volatile char[]> four(new volatile char[4]);
@@ -313,6 +319,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("layerNorm", Napi::Function::New(env, RunLayerNorm));
   exports.Set("resample", Napi::Function::New(env, RunResample));
   exports.Set("activate", Napi::Function::New(env, RunActivate));
+  exports.Set("cgroupCpus", Napi::Function::New(env, CgroupCpusAt));
   exports.Set("plantOverflow", Napi::Function::New(env, PlantOverflow));
   return exports;
 }
