@@ -1,3 +1,4 @@
+// The readers behind arguments.h, field by field.
 #include "arguments.h"
 
 #include <cmath>

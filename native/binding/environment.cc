@@ -1,3 +1,4 @@
+// Begin, settle and close, behind environment.h.
 #include "environment.h"
 
 #include "../engine/scheduler.h"

@@ -1,3 +1,4 @@
+// The two kinds of image jobs, behind images.h.
 #include "images.h"
 
 #include <utility>

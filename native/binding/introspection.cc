@@ -1,3 +1,4 @@
+// runtime() and counters(), behind introspection.h.
 #include "introspection.h"
 
 #include "../engine/counters.h"

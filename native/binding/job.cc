@@ -1,3 +1,4 @@
+// The life of one call, behind job.h: begun, run, delivered, settled.
 #include "job.h"
 
 #include <exception>

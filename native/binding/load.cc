@@ -1,3 +1,4 @@
+// The load job and the model that it resolves to, behind load.h.
 #include "load.h"
 
 #include "../engine/counters.h"

@@ -1,3 +1,4 @@
+// Status → Error, behind results.h.
 #include "results.h"
 
 namespace vitrine {

@@ -1,3 +1,4 @@
+// Blocks of pages behind arena.h.
 #include "arena.h"
 
 #include <algorithm>

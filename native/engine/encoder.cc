@@ -1,3 +1,5 @@
+// The encoder on one page: resize and crop, embed, blocks, final norm on the rows that are read. Before it: addon.cc; after it: the
+// contracts in kernels/, resample.h first, then pool.cc.
 #include "encoder.h"
 
 #include <algorithm>

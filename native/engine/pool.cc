@@ -1,3 +1,4 @@
+// Primitives over rows, behind pool.h. Before it: encoder.cc; after it: lib/tensor.ts.
 #include "pool.h"
 
 #include <algorithm>

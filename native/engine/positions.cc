@@ -1,3 +1,4 @@
+// torch's two bicubic kernels, separably and in double, behind positions.h.
 #include "positions.h"
 
 #include <algorithm>

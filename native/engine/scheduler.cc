@@ -1,3 +1,4 @@
+// What each thread does next, behind scheduler.h: a whole task, else a part of one, else a short wait, else sleep.
 #include "scheduler.h"
 
 #include <algorithm>

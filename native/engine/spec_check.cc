@@ -1,3 +1,4 @@
+// Ranges and the key of a spec, behind spec_check.h.
 #include "spec_check.h"
 
 #include <cmath>

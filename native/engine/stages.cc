@@ -1,3 +1,4 @@
+// How each stage is cut into chunks, behind stages.h.
 #include "stages.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Claiming of chunks and the two waits behind team.h: an owner for its helpers' last chunks, never a helper for anything.
 #include "team.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Offsets and shapes checked, bytes read and widened, behind tensor_reader.h.
 #include "tensor_reader.h"
 
 #include <algorithm>

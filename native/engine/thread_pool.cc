@@ -1,3 +1,4 @@
+// Starting and joining the threads behind thread_pool.h.
 #include "thread_pool.h"
 
 #include <system_error>

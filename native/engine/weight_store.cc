@@ -1,3 +1,4 @@
+// Who shares, who waits and who packs, behind weight_store.h.
 #include "weight_store.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// The packing behind weights.h. Two passes over the spec lay out the memory: the first measures and checks, the second hands it out;
+// then panels are read, converted and packed in parallel.
 #include "weights.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// sched_getaffinity and the cgroup files behind cpu_limits.h.
 #include "cpu_limits.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// open, fstat and pread behind file.h.
 #include "file.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// mmap with huge pages behind memory.h.
 #include "memory.h"
 
 #include <cstdint>

@@ -140,8 +140,11 @@ test('a file that is not the one whose header was read', async () => {
   await rejects(loadSpec(shorter), 'ERR_CHECKPOINT_TRUNCATED', 'weights.bin')
 })
 
-/** A model whose packing takes long enough to be disturbed. */
-const large = () => randomModel({ dim: 384, heads: 6, mlpWidth: 1536, blocks: 2 })
+/** A model whose packing takes some tenths of a second: one block's bytes, many times. */
+function large() {
+  const { spec, path } = randomModel({ dim: 384, heads: 6, mlpWidth: 1536, blocks: 1 })
+  return { spec: { ...spec, blocks: Array.from({ length: 40 }, () => spec.blocks[0]!) }, path }
+}
 const disturbances: Record<string, (path: string) => void> = {
   'cut short': (path) => truncateSync(path, 1000),
   'written to': (path) => appendFileSync(path, 'x'),
