@@ -106,12 +106,16 @@ void Scheduler::WorkerMain(Worker& self) {
 
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (RunOne(self, lock) || HelpSome(self, lock)) continue;
+    if (RunOne(self, lock)) continue;
+    const Helped helped = HelpSome(self, lock);
+    if (helped == Helped::kSome) continue;
     if (stopping_) return;
-    lock.unlock();
-    const bool called = Spin([this] { return runnable_.load(std::memory_order_relaxed) > 0; });
-    lock.lock();
-    if (called && NextLane() != nullptr) continue;
+    if (helped == Helped::kNobody) {
+      lock.unlock();
+      Spin([this] { return runnable_.load(std::memory_order_relaxed) > 0; });
+      lock.lock();
+    }
+    if (NextLane() != nullptr) continue;
     if (counters.models.load() == 0) {  // nothing to compute with: give back what images needed
       self.arena.Free();
       self.picture.arena.Free();
@@ -162,9 +166,9 @@ Worker* Scheduler::TeamToHelp(bool open_only) const {
   return best;
 }
 
-bool Scheduler::HelpSome(Worker& self, std::unique_lock<std::mutex>& lock) {
+Scheduler::Helped Scheduler::HelpSome(Worker& self, std::unique_lock<std::mutex>& lock) {
   Worker* owner = TeamToHelp(false);
-  if (owner == nullptr) return false;
+  if (owner == nullptr) return Helped::kNobody;
   const std::shared_ptr<Lane> lane = owner->lane;
   const uint64_t serial = owner->team.serial();
   lane->helpers_++;
@@ -184,7 +188,7 @@ bool Scheduler::HelpSome(Worker& self, std::unique_lock<std::mutex>& lock) {
   lock.lock();
   lane->helpers_--;
   owner->helpers--;
-  return worked;
+  return worked ? Helped::kSome : Helped::kWaitedInVain;
 }
 
 void Scheduler::WakeHelpers(Worker& owner, int32_t chunks) {

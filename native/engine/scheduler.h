@@ -74,7 +74,8 @@ class Scheduler {
  private:
   void WorkerMain(Worker& self);
   bool RunOne(Worker& self, std::unique_lock<std::mutex>& lock);
-  bool HelpSome(Worker& self, std::unique_lock<std::mutex>& lock);
+  enum class Helped : uint8_t { kNobody, kSome, kWaitedInVain };
+  Helped HelpSome(Worker& self, std::unique_lock<std::mutex>& lock);
   Lane* NextLane() const;
   Worker* TeamToHelp(bool open_only) const;
   void Unlink(Task& task);

@@ -7,41 +7,45 @@
 namespace vitrine {
 namespace {
 
-// A chunk is worth claiming from about 5 µs on; above 100 µs, threads wait for the last one too long.
-constexpr int64_t kFlopsPerChunk = 5'000'000;
+// Chunks are claimed several at a time (team.cc), so they may be small: 10 to 20 µs, and whole tiles of the register kernel.
+constexpr int64_t kFlopsPerChunk = 1'500'000;
 constexpr int64_t kBytesPerChunk = 256 << 10;
-constexpr int64_t kNormRowsPerChunk = 32;
-constexpr int64_t kTilesPerChunk = 8;
+constexpr int64_t kNormRowsPerChunk = 16;
 
 constexpr int64_t Ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Cuts a set of rows into runs of at most `most`: part `index` of them.
+// Cuts rows into parts of whole tiles: each range has the fewest tiles of at most tile_rows rows, evenly filled, `tiles_each` to a part.
 class RowCuts {
  public:
-  RowCuts(const RowSet& rows, int64_t most) : rows_(rows), most_(std::max<int64_t>(most, 1)) {
-    for (const RowRange& range : rows.ranges()) count_ += Ceil(range.size(), most_);
+  RowCuts(const RowSet& rows, int64_t tile_rows, int64_t tiles_each)
+      : rows_(rows), tile_rows_(tile_rows), tiles_each_(std::max<int64_t>(tiles_each, 1)) {
+    for (const RowRange& range : rows.ranges()) count_ += Parts(range);
   }
   int64_t count() const { return count_; }
   RowRange operator[](int64_t index) const {
     for (const RowRange& range : rows_.ranges()) {
-      const int64_t parts = Ceil(range.size(), most_);
-      // Even parts: a short rest would waste a whole tile.
-      if (index < parts) return {range.begin + range.size() * index / parts, range.begin + range.size() * (index + 1) / parts};
+      const int64_t parts = Parts(range), tiles = Ceil(range.size(), tile_rows_);
+      if (index < parts) {
+        const int64_t first = tiles * index / parts, last = tiles * (index + 1) / parts;
+        return {range.begin + range.size() * first / tiles, range.begin + range.size() * last / tiles};
+      }
       index -= parts;
     }
     return {0, 0};
   }
 
  private:
+  int64_t Parts(const RowRange& range) const { return Ceil(Ceil(range.size(), tile_rows_), tiles_each_); }
+
   const RowSet& rows_;
-  const int64_t most_;
+  const int64_t tile_rows_, tiles_each_;
   int64_t count_ = 0;
 };
 
 }  // namespace
 
 void Stages::Norm(const PackedNorm& norm, float eps, int64_t dim, Matrix x, Matrix y, const RowSet& rows) const {
-  const RowCuts cuts(rows, kNormRowsPerChunk);
+  const RowCuts cuts(rows, kNormRowsPerChunk, 1);
   team.ForEach(cuts.count(), [&](int64_t chunk) {
     const RowRange range = cuts[chunk];
     kernels.layer_norm({.x = x.row(range.begin),
@@ -60,10 +64,10 @@ void Stages::Multiply(const PackedLinear& linear, Matrix a, Matrix c, const RowS
                       Activation activation) const {
   const int64_t panels = linear.panel_count - panel_begin;
   if (rows.empty() || panels <= 0) return;
-  const RowCuts cuts(rows, kTilesPerChunk * kernels.gemm.rows);
+  const int64_t tile_rows = kernels.gemm.rows, panel_bytes = linear.k * kernels.gemm.columns * int64_t(sizeof(float));
+  const RowCuts cuts(rows, tile_rows, kFlopsPerChunk / (tile_rows * panel_bytes / 2));
   const int64_t row_parts = cuts.count(), rows_each = Ceil(rows.count(), row_parts);
-  const int64_t panel_bytes = linear.k * kernels.gemm.columns * int64_t(sizeof(float)), panel_flops = panel_bytes / 2 * rows_each;
-  const int64_t panels_each = std::max<int64_t>(1, std::min(kFlopsPerChunk / panel_flops, kBytesPerChunk / panel_bytes));
+  const int64_t panels_each = std::max<int64_t>(1, std::min(kFlopsPerChunk / (rows_each * panel_bytes / 2), kBytesPerChunk / panel_bytes));
   const int64_t panel_parts = Ceil(panels, panels_each);
   // Neighbouring chunks share panels: these come from memory once.
   team.ForEach(row_parts * panel_parts, [&](int64_t chunk) {
@@ -90,7 +94,7 @@ bool Stages::EmbedPatches(const Weights& weights, const Image& image, const floa
   const PackedLinear& linear = image.bytes != nullptr ? weights.patch_bytes : weights.patch_planes;
   const int64_t patches = int64_t(image.height / weights.patch_height) * (image.width / weights.patch_width);
   const RowSet all = RowSet::All(patches);
-  const RowCuts cuts(all, std::max<int64_t>(kernels.gemm.rows, Ceil(patches, 4 * team.width())));
+  const RowCuts cuts(all, kernels.gemm.rows, Ceil(patches, 4 * team.width() * kernels.gemm.rows));
   const int64_t scratch_bytes = kernels.patch_embed.scratch_floats(linear.k) * int64_t(sizeof(float));
   return team.ForEach(cuts.count(), scratch_bytes, [&](int64_t chunk, void* scratch) {
     const RowRange range = cuts[chunk];
@@ -147,7 +151,7 @@ AttentionCall HeadCall(const Kernels& kernels, const Stages::Heads& heads, Matri
 bool Stages::Attend(const Heads& heads, Matrix qkv, Matrix attended, const RowSet& queries) const {
   const int64_t scratch_bytes = kernels.attention.scratch_floats(heads.tokens, heads.head_dim) * int64_t(sizeof(float));
   const int64_t flops = 4 * heads.tokens * heads.head_dim;  // of one query
-  const RowCuts cuts(queries, std::max<int64_t>(kernels.gemm.rows, kFlopsPerChunk / flops / kernels.gemm.rows * kernels.gemm.rows));
+  const RowCuts cuts(queries, kernels.gemm.rows, kFlopsPerChunk / (flops * kernels.gemm.rows));
   return team.ForEach(heads.count * cuts.count(), scratch_bytes, [&](int64_t chunk, void* scratch) {
     const int64_t head = chunk / cuts.count();
     const RowRange range = cuts[chunk % cuts.count()];

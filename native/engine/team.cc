@@ -13,7 +13,11 @@ constexpr int64_t kMostChunks = 0xffff;
 constexpr uint64_t Pack(uint32_t epoch, uint32_t next, uint32_t count) { return uint64_t(epoch) << 32 | next << 16 | count; }
 constexpr uint32_t Next(uint64_t ticket) { return uint32_t(ticket >> 16) & 0xffff; }
 constexpr uint32_t Count(uint64_t ticket) { return uint32_t(ticket) & 0xffff; }
-constexpr uint64_t kClaim = uint64_t{1} << 16;  // added to a ticket, it claims the next chunk
+
+// How many chunks a claim takes: many at first, so that claims are few and a thread works on neighbours; one at the end, so that all
+// threads end together.
+uint32_t Share(uint64_t ticket, int width) { return std::max(1u, (Count(ticket) - Next(ticket)) / (3 * uint32_t(width))); }
+constexpr uint64_t Claimed(uint64_t ticket, uint32_t share) { return ticket + (uint64_t{share} << 16); }
 
 }  // namespace
 
@@ -24,7 +28,7 @@ bool Team::HasOpenChunks() const {
 
 bool Team::RunPhases(int64_t count, int64_t scratch_bytes, ChunkFn chunk, const void* context) {
   if (!owner_scratch_.Ensure(scratch_bytes)) return false;
-  if (width_ <= 1) {
+  if (width() <= 1) {
     for (int64_t i = 0; i < count; i++) chunk(context, i, owner_scratch_.data());
     return true;
   }
@@ -51,9 +55,10 @@ uint32_t Team::RunPhase(int32_t count, ChunkFn chunk, const void* context, int64
   if (opened_ != nullptr) opened_(opened_context_, count);
   uint32_t ran = 0;
   for (uint64_t ticket = ticket_.load(std::memory_order_relaxed); Next(ticket) < Count(ticket);) {
-    if (!ticket_.compare_exchange_weak(ticket, ticket + kClaim, std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
-    chunk(context, base + Next(ticket), owner_scratch_.data());
-    ran++;
+    const uint32_t share = Share(ticket, width());
+    if (!ticket_.compare_exchange_weak(ticket, Claimed(ticket, share), std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
+    for (uint32_t i = 0; i < share; i++) chunk(context, base + Next(ticket) + i, owner_scratch_.data());
+    ran += share;
     ticket = ticket_.load(std::memory_order_relaxed);
   }
   return ran;
@@ -76,14 +81,15 @@ Team::Help Team::HelpOnce(uint64_t serial, Scratch& scratch) {
     const ChunkFn chunk = chunk_.load(std::memory_order_relaxed);
     const void* context = context_.load(std::memory_order_relaxed);
     const int64_t base = base_.load(std::memory_order_relaxed);
+    const uint32_t share = Share(ticket, width_.load(std::memory_order_relaxed));
     if (!scratch.Ensure(scratch_bytes_.load(std::memory_order_relaxed))) return Help::kTaskOver;
     const uint64_t claimed = ticket;
-    if (!ticket_.compare_exchange_weak(ticket, ticket + kClaim, std::memory_order_acq_rel, std::memory_order_acquire)) {
+    if (!ticket_.compare_exchange_weak(ticket, Claimed(ticket, share), std::memory_order_acq_rel, std::memory_order_acquire)) {
       if (ticket >> 32 != claimed >> 32) return Help::kNothingNow;
       continue;
     }
-    chunk(context, base + Next(claimed), scratch.data());
-    done_by_helpers_.fetch_add(1);
+    for (uint32_t i = 0; i < share; i++) chunk(context, base + Next(claimed) + i, scratch.data());
+    done_by_helpers_.fetch_add(share);
     if (owner_sleeps_.load()) {
       std::lock_guard lock(mutex_);
       helper_done_.notify_one();

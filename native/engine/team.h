@@ -1,5 +1,5 @@
 // How several threads share one image. A stage of the encoder is a phase: work cut into chunks, which the owner of the task and idle
-// threads (helpers) claim one by one. How a phase is cut never changes a result. Before it: scheduler.h, which brings helpers; after it:
+// threads (helpers) claim. How a phase is cut never changes a result. Before it: scheduler.h, which brings helpers; after it:
 // stages.h, whose functions are phases.
 #pragma once
 
@@ -39,10 +39,10 @@ class Team {
     static_cast<void>(ForEach(count, 0, [&chunk](int64_t i, void*) { chunk(i); }));
   }
   // How many threads may work on the task at once, at least 1: a hint for the number of chunks.
-  int width() const { return width_; }
+  int width() const { return width_.load(std::memory_order_relaxed); }
 
   // Scheduler, under its mutex: a task begins, a task is over. `serial` tells a helper whether the task that it joined still runs.
-  void Begin(int width) { width_ = width, serial_.fetch_add(1); }
+  void Begin(int width) { width_.store(width, std::memory_order_relaxed), serial_.fetch_add(1); }
   void End() { serial_.fetch_add(1); }
   uint64_t serial() const { return serial_.load(); }
   bool HasOpenChunks() const;
@@ -50,7 +50,7 @@ class Team {
   using PhaseOpened = void (*)(void* context, int32_t chunks);
   void OnPhase(PhaseOpened opened, void* context) { opened_ = opened, opened_context_ = context; }
 
-  // Helper of the task `serial`: runs one chunk where one is left.
+  // Helper of the task `serial`: claims chunks once, where some are left, and runs them.
   enum class Help : uint8_t { kWorked, kNothingNow, kTaskOver };
   Help HelpOnce(uint64_t serial, Scratch& scratch);
 
@@ -69,13 +69,13 @@ class Team {
   std::atomic<ChunkFn> chunk_{nullptr};
   std::atomic<const void*> context_{nullptr};
   std::atomic<int64_t> base_{0}, scratch_bytes_{0};
+  std::atomic<int> width_{1};
   alignas(64) std::atomic<uint32_t> done_by_helpers_{0};
   std::atomic<bool> owner_sleeps_{false};
   std::mutex mutex_;
   std::condition_variable helper_done_;
 
   uint32_t epoch_ = 0;
-  int width_ = 1;
   Scratch owner_scratch_;
   PhaseOpened opened_ = nullptr;
   void* opened_context_ = nullptr;
