@@ -42,6 +42,29 @@ class RowCuts {
   int64_t count_ = 0;
 };
 
+// The order of the chunks of row parts × panel parts. An owner claims from the front and helpers from the back, so each thread has a band
+// of rows: it finds in its own cache what it wrote there in the stage before. Within a band, neighbours share panels.
+class ChunkGrid {
+ public:
+  ChunkGrid(int64_t row_parts, int64_t panel_parts, int64_t bands)
+      : row_parts_(row_parts), panel_parts_(panel_parts), bands_(std::min(bands, row_parts)) {}
+  int64_t count() const { return row_parts_ * panel_parts_; }
+  struct Place {
+    int64_t row_part, panel_part;
+  };
+  Place operator[](int64_t chunk) const {
+    int64_t band = 0;
+    while (chunk >= First(band + 1) * panel_parts_) band++;
+    const int64_t first = First(band), parts = First(band + 1) - first, inside = chunk - first * panel_parts_;
+    return {first + inside % parts, inside / parts};
+  }
+
+ private:
+  int64_t First(int64_t band) const { return row_parts_ * band / bands_; }
+
+  const int64_t row_parts_, panel_parts_, bands_;
+};
+
 }  // namespace
 
 void Stages::Norm(const PackedNorm& norm, float eps, int64_t dim, Matrix x, Matrix y, const RowSet& rows) const {
@@ -69,10 +92,10 @@ void Stages::Multiply(const PackedLinear& linear, Matrix a, Matrix c, const RowS
   const int64_t row_parts = cuts.count(), rows_each = Ceil(rows.count(), row_parts);
   const int64_t panels_each = std::max<int64_t>(1, std::min(kFlopsPerChunk / (rows_each * panel_bytes / 2), kBytesPerChunk / panel_bytes));
   const int64_t panel_parts = Ceil(panels, panels_each);
-  // Neighbouring chunks share panels: these come from memory once.
-  team.ForEach(row_parts * panel_parts, [&](int64_t chunk) {
-    const RowRange range = cuts[chunk % row_parts];
-    const int64_t part = chunk / row_parts;
+  const ChunkGrid grid(row_parts, panel_parts, team.width());
+  team.ForEach(grid.count(), [&](int64_t chunk) {
+    const auto [row_part, part] = grid[chunk];
+    const RowRange range = cuts[row_part];
     kernels.gemm.run({.a = a.data,
                       .lda = a.stride,
                       .panels = linear.panels,

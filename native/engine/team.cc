@@ -10,20 +10,21 @@ namespace {
 
 constexpr int64_t kMostChunks = 0xffff;
 
-constexpr uint64_t Pack(uint32_t epoch, uint32_t next, uint32_t count) { return uint64_t(epoch) << 32 | next << 16 | count; }
-constexpr uint32_t Next(uint64_t ticket) { return uint32_t(ticket >> 16) & 0xffff; }
-constexpr uint32_t Count(uint64_t ticket) { return uint32_t(ticket) & 0xffff; }
+constexpr uint64_t Pack(uint32_t epoch, uint32_t front, uint32_t back) { return uint64_t(epoch) << 32 | front << 16 | back; }
+constexpr uint32_t Front(uint64_t ticket) { return uint32_t(ticket >> 16) & 0xffff; }
+constexpr uint32_t Back(uint64_t ticket) { return uint32_t(ticket) & 0xffff; }
 
 // How many chunks a claim takes: many at first, so that claims are few and a thread works on neighbours; one at the end, so that all
 // threads end together.
-uint32_t Share(uint64_t ticket, int width) { return std::max(1u, (Count(ticket) - Next(ticket)) / (3 * uint32_t(width))); }
-constexpr uint64_t Claimed(uint64_t ticket, uint32_t share) { return ticket + (uint64_t{share} << 16); }
+uint32_t Share(uint64_t ticket, int width) { return std::max(1u, (Back(ticket) - Front(ticket)) / (3 * uint32_t(width))); }
+constexpr uint64_t WithoutFront(uint64_t ticket, uint32_t share) { return ticket + (uint64_t{share} << 16); }
+constexpr uint64_t WithoutBack(uint64_t ticket, uint32_t share) { return ticket - share; }
 
 }  // namespace
 
 bool Team::HasOpenChunks() const {
   const uint64_t ticket = ticket_.load();
-  return Next(ticket) < Count(ticket);
+  return Front(ticket) < Back(ticket);
 }
 
 bool Team::RunPhases(int64_t count, int64_t scratch_bytes, ChunkFn chunk, const void* context) {
@@ -54,10 +55,10 @@ uint32_t Team::RunPhase(int32_t count, ChunkFn chunk, const void* context, int64
   ticket_.store(Pack(++epoch_, 0, uint32_t(count)));
   if (opened_ != nullptr) opened_(opened_context_, count);
   uint32_t ran = 0;
-  for (uint64_t ticket = ticket_.load(std::memory_order_relaxed); Next(ticket) < Count(ticket);) {
+  for (uint64_t ticket = ticket_.load(std::memory_order_relaxed); Front(ticket) < Back(ticket);) {
     const uint32_t share = Share(ticket, width());
-    if (!ticket_.compare_exchange_weak(ticket, Claimed(ticket, share), std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
-    for (uint32_t i = 0; i < share; i++) chunk(context, base + Next(ticket) + i, owner_scratch_.data());
+    if (!ticket_.compare_exchange_weak(ticket, WithoutFront(ticket, share), std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
+    for (uint32_t i = 0; i < share; i++) chunk(context, base + Front(ticket) + i, owner_scratch_.data());
     ran += share;
     ticket = ticket_.load(std::memory_order_relaxed);
   }
@@ -77,18 +78,18 @@ Team::Help Team::HelpOnce(uint64_t serial, Scratch& scratch) {
   uint64_t ticket = ticket_.load(std::memory_order_acquire);
   // A ticket of a later task cannot be seen together with the serial of ours; one of ours that is over fails the exchange below.
   if (serial_.load(std::memory_order_acquire) != serial) return Help::kTaskOver;
-  while (Next(ticket) < Count(ticket)) {
+  while (Front(ticket) < Back(ticket)) {
     const ChunkFn chunk = chunk_.load(std::memory_order_relaxed);
     const void* context = context_.load(std::memory_order_relaxed);
     const int64_t base = base_.load(std::memory_order_relaxed);
     const uint32_t share = Share(ticket, width_.load(std::memory_order_relaxed));
     if (!scratch.Ensure(scratch_bytes_.load(std::memory_order_relaxed))) return Help::kTaskOver;
     const uint64_t claimed = ticket;
-    if (!ticket_.compare_exchange_weak(ticket, Claimed(ticket, share), std::memory_order_acq_rel, std::memory_order_acquire)) {
+    if (!ticket_.compare_exchange_weak(ticket, WithoutBack(ticket, share), std::memory_order_acq_rel, std::memory_order_acquire)) {
       if (ticket >> 32 != claimed >> 32) return Help::kNothingNow;
       continue;
     }
-    for (uint32_t i = 0; i < share; i++) chunk(context, base + Next(claimed) + i, scratch.data());
+    for (uint32_t i = 0; i < share; i++) chunk(context, base + Back(claimed) - share + i, scratch.data());
     done_by_helpers_.fetch_add(share);
     if (owner_sleeps_.load()) {
       std::lock_guard lock(mutex_);
