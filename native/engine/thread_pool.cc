@@ -8,7 +8,6 @@
 #if !defined(_WIN32)
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 #endif
 
 namespace vitrine {
@@ -38,14 +37,6 @@ void NameThread() {
 #endif
 }
 
-// The event loop goes first: where all CPUs are busy with us, its thread need not wait for a time slice to end. On Linux a nice value is
-// one thread's own. Five steps are a third of the weight; nothing is lost where a CPU is free.
-void YieldToEventLoop() {
-#if defined(__linux__)
-  static_cast<void>(!nice(5));
-#endif
-}
-
 }  // namespace
 
 int ThreadPool::Start(int threads, Main main, void* context) {
@@ -57,7 +48,6 @@ int ThreadPool::Start(int threads, Main main, void* context) {
     try {
       worker->thread = std::thread([main, context, self] {
         NameThread();
-        YieldToEventLoop();
         main(context, *self);
       });
     } catch (const std::system_error&) {

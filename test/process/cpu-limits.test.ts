@@ -66,22 +66,3 @@ test.runIf(taskset)('the affinity mask', () => {
   })
   expect(done.stdout, done.stderr).toBe('1')
 })
-
-test.runIf(process.platform === 'linux')('the pool is nicer than the event loop', () => {
-  const script = `
-    const { readdirSync, readFileSync } = require('node:fs')
-    const addon = require(${JSON.stringify(addon)})
-    const picture = { kind: 'picture', layout: 'rgb', data: new Uint8Array(3), width: 1, height: 1, geometry: {
-      resizeWidth: 1, resizeHeight: 1, filter: 'bilinear', coefficients: 'pillow', verticalFirst: false,
-      cropLeft: 0, cropTop: 0, cropWidth: 1, cropHeight: 1, pad: [0, 0, 0] } }
-    addon.crop(picture, new Uint8Array(3), 0).promise.then(() => {
-      for (const task of readdirSync('/proc/self/task')) {
-        const [, name, rest] = /\\((.*)\\) (.*)/.exec(readFileSync('/proc/self/task/' + task + '/stat', 'utf8'))
-        console.log(name, rest.split(' ')[16])
-      }
-    })`
-  const lines = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' }).stdout.trim().split('\n')
-  const nice = (name: string) => lines.filter((line) => line.startsWith(`${name} `)).map((line) => Number(line.split(' ')[1]))
-  expect(nice('vitrine').length).toBeGreaterThan(0)
-  expect(Math.min(...nice('vitrine'))).toBe(nice('node')[0]! + 5)
-})
