@@ -1,7 +1,7 @@
 // Makes a fresh clone ready: installs what package-lock.json says, builds the addon, compiles the TypeScript. Each step is skipped
 // when nothing it reads has changed. Plain Node, no dependencies: it runs before there are any.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -35,7 +35,5 @@ if (newer(join(root, 'package-lock.json'), join(root, 'node_modules', '.package-
   run('installing packages', 'npm', ['ci', '--no-audit', '--no-fund'])
 }
 need('cmake', 'build the addon (3.20 or newer, with a C++20 compiler)')
-const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-if (!scripts['build:native']) process.exit(1)
 run('building the addon', 'npm', ['run', '--silent', 'build:native'])
 run('compiling the library', 'npm', ['run', '--silent', 'build:lib'])

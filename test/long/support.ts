@@ -1,6 +1,6 @@
 // Shared by the long tests: where things are, children, and a random ViT-B/16 on disk.
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -77,11 +77,5 @@ export function writeViTB16(folder: string): string {
     writeSync(file, Buffer.from(data.buffer))
   }
   closeSync(file)
-  return path
-}
-
-/** N links to a few real files, so that a folder of thousands of large pictures takes no disk. */
-export function writeFileOnce(path: string, data: Buffer): string {
-  writeFileSync(path, data)
   return path
 }
