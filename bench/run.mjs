@@ -1,7 +1,7 @@
 // npm run bench: vitrine, onnxruntime-node and transformers.js side by side. Sets itself up, makes the models and pictures, checks that
 // all agree, times them in turns, prints tables. Reading order: options.mjs, inputs/, peers/child.mjs, agree.mjs, measure.mjs, report.mjs.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import os from 'node:os'
 import { join } from 'node:path'
@@ -38,7 +38,7 @@ function library() {
   const require = createRequire(import.meta.url)
   const dist = (name) => require(`../dist/${name}.js`)
   const { version } = require('../package.json')
-  return { ...dist('checkpoint/open'), ...dist('onnx/graph'), ...dist('onnx/values'), ...dist('onnx/proto'), version }
+  return { ...dist('checkpoint/open'), ...dist('pooling'), ...dist('onnx/graph'), ...dist('onnx/values'), ...dist('onnx/proto'), version }
 }
 
 /** The cosine of each picture's vector, between the first two peers that decode pictures. */
@@ -51,13 +51,19 @@ async function compareFromJpeg(peers, batch) {
   return { peers: pair.map((peer) => peer.name), min: Math.min(...all), mean: all.reduce((x, y) => x + y) / batch }
 }
 
+/** Every room of lib/onnx: a change in any of them makes the peers' files stale. */
+const graphSources = () =>
+  readdirSync(here('../dist/onnx'))
+    .filter((file) => file.endsWith('.js'))
+    .map((file) => `../dist/onnx/${file}`)
+
 async function benchModel(name, options, peak, quiet, photos) {
   const { writeOnnxFiles } = await import('./inputs/onnx-file.mjs')
   const { preparePixels } = await import('./inputs/images.mjs')
   const shape = shapes[name]
   const most = Math.max(...options.batches)
   say(`${name}: preparing`)
-  const sources = ['inputs/models.mjs', 'inputs/random.mjs', 'inputs/onnx-file.mjs', '../dist/onnx/graph.js', '../dist/onnx/proto.js']
+  const sources = ['inputs/models.mjs', 'inputs/random.mjs', 'inputs/onnx-file.mjs', ...graphSources()]
   const folder = await prepareModel(cache, name, sources.map(here), (made) => writeOnnxFiles(made, library()))
   const pixels = preparePixels(cache, most, shape.size)
 

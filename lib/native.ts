@@ -1,8 +1,9 @@
 // The typed door to the addon: every native call goes through here. Before it: image/pipeline.ts; after it: native/addon.cc.
 // The addon is opened on first use, never at import.
 import { VitrineError } from './errors'
+import type { Size } from './families/family'
 import { openAddon } from './platform'
-import type { EncoderSpec, Output } from './spec'
+import type { EncoderSpec, Output, PositionResize } from './spec'
 
 /** What to do with one decoded picture; image/pipeline.ts computes it, native/engine/picture.cc does it. */
 export interface Geometry {
@@ -103,6 +104,8 @@ export interface NativeAddon {
   loadModel(spec: EncoderSpec, options: { threads: number }): NativeLoadJob
   /** The uint8 crop [cropHeight, cropWidth, 3] that the encoder would see, written to sink at offset row · length. */
   crop(picture: NativePicture, sink: Uint8Array, row: number): NativeJob<NativeTimings>
+  /** The table [stored patches, dim] resized to another grid by the family's rule, written to sink [wanted patches, dim]. */
+  resizePositions(table: Float32Array, stored: Size, wanted: Size, dim: number, resize: PositionResize, sink: Float32Array): NativeJob<void>
   counters(options?: { reset: boolean }): NativeCounters
 }
 

@@ -7,6 +7,7 @@
 #include "binding/images.h"
 #include "binding/introspection.h"
 #include "binding/load.h"
+#include "binding/positions.h"
 
 namespace {
 
@@ -15,6 +16,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("runtime", Napi::Function::New(env, vitrine::Runtime, "runtime"));
   exports.Set("loadModel", Napi::Function::New(env, vitrine::LoadModel, "loadModel"));
   exports.Set("crop", Napi::Function::New(env, vitrine::Crop, "crop"));
+  exports.Set("resizePositions", Napi::Function::New(env, vitrine::ResizePositions, "resizePositions"));
   exports.Set("counters", Napi::Function::New(env, vitrine::ReadCounters, "counters"));
   return exports;
 }

@@ -1,63 +1,88 @@
-// Graph → the fields of onnx.proto's ModelProto, as a plain object that any protobuf library encodes. Before it: graph.ts and values.ts;
-// after it: whoever writes the file or hands it to a session.
-import type { Attribute, Graph, Port, Weight } from './graph'
+// Graph → the bytes of a ModelProto. Before it: graph.ts and values.ts; after it: messages.ts, then export.ts, which writes the file, or
+// whoever hands the bytes to a session.
+import { dataTypes } from './builder'
+import { toBytes } from './float16'
+import type { Attribute, Constant, Graph, Node, Port, Weight } from './graph'
+import { encode, type Message, model, type Piece } from './messages'
 
-/** Where a weight's bytes are: inside the message, or in a file beside the model. */
-export type WeightData = { raw: Uint8Array } | { location: string; offset: number; length: number }
+/** Where a weight's bytes are: inside the message, in a file beside the model, or inside but written by the caller (`modelPieces` alone). */
+export type WeightData = { raw: Uint8Array } | External | 'streamed'
+export interface External {
+  location: string
+  offset: number
+  length: number
+}
 
-// Numbers of enum AttributeProto.AttributeType, TensorProto.DataType and TensorProto.DataLocation.
+// Numbers of enum AttributeProto.AttributeType and TensorProto.DataLocation.
 const FLOAT_ATTRIBUTE = 1
 const INT_ATTRIBUTE = 2
 const INTS_ATTRIBUTE = 7
-const FLOAT = 1
-const INT64 = 7
 const EXTERNAL = 1
 
 /** IR version 8 goes with opset 17. */
 const IR_VERSION = 8
 const OPSET = 17
 
-function attribute(a: Attribute) {
+/** Bytes of a weight in its type. */
+export const byteLength = ({ dims, type }: Weight) => dims.reduce((product, n) => product * n, type === 'float32' ? 4 : 2)
+
+function attribute(a: Attribute): Message<Weight> {
   if ('int' in a) return { name: a.name, type: INT_ATTRIBUTE, i: a.int }
   if ('float' in a) return { name: a.name, type: FLOAT_ATTRIBUTE, f: a.float }
   return { name: a.name, type: INTS_ATTRIBUTE, ints: a.ints }
 }
 
-function port({ name, dims }: Port) {
+function node({ op, domain, inputs, output, attributes }: Node): Message<Weight> {
+  return { name: output[0]!, opType: op, domain, input: inputs, output, attribute: attributes.map(attribute) }
+}
+
+function port({ name, type, dims }: Port): Message<Weight> {
   const dim = dims.map((d) => (typeof d === 'number' ? { dimValue: d } : { dimParam: d }))
-  return { name, type: { tensorType: { elemType: FLOAT, shape: { dim } } } }
+  return { name, type: { tensorType: { elemType: dataTypes[type], shape: { dim } } } }
 }
 
-function initializer({ name, dims }: Weight, data: WeightData) {
-  if ('raw' in data) return { name, dims, dataType: FLOAT, rawData: data.raw }
+function constant(c: Constant): Message<Weight> {
+  if ('float' in c) return { name: c.name, dims: c.dims, dataType: dataTypes[c.type], rawData: toBytes(Float32Array.from(c.float), c.type) }
+  const bytes = new Uint8Array(BigInt64Array.from(c.int64, BigInt).buffer)
+  return { name: c.name, dims: c.dims, dataType: dataTypes.int64, rawData: bytes }
+}
+
+function initializer(weight: Weight, data: WeightData): Message<Weight> {
+  const { name, dims, type } = weight
+  const tensor = { name, dims, dataType: dataTypes[type] }
+  if (data === 'streamed') return { ...tensor, rawData: { hole: weight, length: byteLength(weight) } }
+  if ('raw' in data) return { ...tensor, rawData: data.raw }
   const externalData = Object.entries(data).map(([key, value]) => ({ key, value: String(value) }))
-  return { name, dims, dataType: FLOAT, dataLocation: EXTERNAL, externalData }
+  return { ...tensor, dataLocation: EXTERNAL, externalData }
 }
 
-/** `place` says where the bytes of each weight (little-endian fp32, row-major in its `dims`) are. */
-export function modelProto(graph: Graph, producerVersion: string, place: (weight: Weight) => WeightData) {
-  const constants = graph.constants.map((c) =>
-    'int64' in c
-      ? { name: c.name, dims: c.dims, dataType: INT64, int64Data: c.int64 }
-      : { name: c.name, dims: c.dims, dataType: FLOAT, floatData: c.float },
-  )
-  return {
+export interface ModelText {
+  producerVersion?: string
+  /** metadata_props. */
+  metadata?: Record<string, string>
+}
+
+/** The message in pieces: bytes, and weights whose bytes belong there (little-endian, row-major in their `dims` and type). */
+export function modelPieces(graph: Graph, place: (weight: Weight) => WeightData, text: ModelText = {}): Piece<Weight>[] {
+  const domains = new Set(graph.nodes.map(({ domain }) => domain))
+  const message: Message<Weight> = {
     irVersion: IR_VERSION,
-    opsetImport: [{ domain: '', version: OPSET }],
+    opsetImport: [{ domain: '', version: OPSET }, ...(domains.has('com.microsoft') ? [{ domain: 'com.microsoft', version: 1 }] : [])],
     producerName: 'vitrine',
-    producerVersion,
+    producerVersion: text.producerVersion ?? '',
+    metadataProps: Object.entries(text.metadata ?? {}).map(([key, value]) => ({ key, value })),
     graph: {
       name: 'encoder',
-      node: graph.nodes.map((n) => ({
-        name: n.output[0]!,
-        opType: n.op,
-        input: n.inputs,
-        output: n.output,
-        attribute: n.attributes.map(attribute),
-      })),
-      initializer: [...constants, ...graph.weights.map((weight) => initializer(weight, place(weight)))],
+      node: graph.nodes.map(node),
+      initializer: [...graph.constants.map(constant), ...graph.weights.map((weight) => initializer(weight, place(weight)))],
       input: graph.inputs.map(port),
       output: graph.outputs.map(port),
     },
   }
+  return encode(message, model)
+}
+
+/** The whole message; `place` says where the bytes of each weight are, none of them 'streamed'. */
+export function modelBytes(graph: Graph, place: (weight: Weight) => Exclude<WeightData, 'streamed'>, text: ModelText = {}): Uint8Array {
+  return Buffer.concat(modelPieces(graph, place, text) as Uint8Array[])
 }

@@ -1,73 +1,81 @@
 // The graphs of lib/onnx, evaluated operator by operator, give what the reference library gave.
 import { describe, expect, it } from 'vitest'
-import { type Checkpoint, openCheckpoint } from '../../lib/checkpoint/open'
-import { buildGraph, type Graph } from '../../lib/onnx/graph'
-import { modelProto } from '../../lib/onnx/proto'
+import { openCheckpoint } from '../../lib/checkpoint/open'
+import { buildGraph, type GraphOptions } from '../../lib/onnx/graph'
 import { WeightReader } from '../../lib/onnx/values'
-import type { EncoderSpec } from '../../lib/spec'
-import { type Fixture, fixture, fixtures, ownFixtures, temporaryFolder } from '../support/fixtures'
-import { evaluate, type Value } from '../support/onnx'
-import { values } from '../support/safetensors'
+import type { EncoderSpec, Output, PoolTerm } from '../../lib/spec'
+import { fixture, fixtures } from '../support/fixtures'
+import type { Value } from '../support/onnx'
 import { expectWithin } from '../support/tolerance'
+import { everyOutput, expectGoldens, openKnown, plain, positionInput, run, toValue } from './support'
 
-const options = { input: 'pixel_values', outputs: { tokens: 'tokens', cls: 'cls' } } as const
-
-function run(spec: EncoderSpec, graph: Graph, pixels: Value): Record<string, Value> {
-  const reader = new WeightReader(spec.files)
-  try {
-    return evaluate(graph, (weight) => reader.read(weight), { pixel_values: pixels })
-  } finally {
-    reader.close()
-  }
+const kinds: Record<string, Partial<GraphOptions>> = {
+  plain: {},
+  fused: { fused: true },
+  'position as an input': { position: 'input' },
 }
 
-/** undefined for a checkpoint of VITRINE_FIXTURES that vitrine cannot open (yet); the parity tests judge that. */
-async function openKnown({ source, folder }: Fixture): Promise<Checkpoint | undefined> {
-  if (folder.startsWith(ownFixtures)) return openCheckpoint(source, {})
-  return openCheckpoint(source, {}).catch(() => undefined)
+for (const [kind, options] of Object.entries(kinds)) {
+  describe(`buildGraph, ${kind}`, () => {
+    let compared = 0
+    for (const test of fixtures()) {
+      it(test.name, async (context) => {
+        const opened = await openKnown(test)
+        const { pixel_values: pixels } = test.tensors()
+        if (!opened || !pixels) return context.skip('not for this graph')
+        const { spec } = opened
+        const size = { height: pixels.shape[2]!, width: pixels.shape[3]! }
+        const given = { ...plain, ...options, outputs: everyOutput(opened) }
+        const graph = buildGraph(spec, given.position === 'weight' ? { ...given, size } : given)
+        const inputs: Record<string, Value> = { pixel_values: toValue(pixels) }
+        if (given.position === 'input' && spec.position) inputs.position = await positionInput(spec, pixels.shape)
+        expect(graph.inputs.map(({ name }) => name)).toEqual(Object.keys(inputs))
+        const found = await run(spec, graph, inputs)
+        compared += expectGoldens(found, test)
+        // What the graph says of its outputs is what they are.
+        for (const port of graph.outputs)
+          port.dims.forEach((n, axis) => {
+            if (typeof n === 'number') expect(n, `${port.name} axis ${axis}`).toBe(found[port.name]!.dims[axis])
+          })
+      })
+    }
+    it('compared something', () => expect(compared).toBeGreaterThan(20))
+  })
 }
 
-const largest = (values: ArrayLike<number>) => Array.from(values).reduce((most, v) => Math.max(most, Math.abs(v)), 0)
+const pool = (terms: PoolTerm[], more: Partial<Extract<Output, { kind: 'pool' }>> = {}): Output => ({
+  kind: 'pool',
+  branches: [{ terms, head: -1 }],
+  normalize: false,
+  layer: -1,
+  ...more,
+})
+const all: PoolTerm = { row: 0, count: -1, mean: false, afterNorm: true }
+const cls: PoolTerm = { row: 0, count: 1, mean: false, afterNorm: true }
 
-describe('buildGraph', () => {
-  let compared = 0
-  for (const test of fixtures()) {
-    const { name, golden, tensors } = test
-    it(name, async (context) => {
-      const expected = tensors()
-      const opened = golden.refuse ? undefined : await openKnown(test)
-      const pixels = expected.pixel_values
-      if (!opened?.spec.position || !opened.hasCls || !pixels) return context.skip('not for this graph')
-      const { spec } = opened
-      const graph = buildGraph(spec, options)
-      const [, , height, width] = graph.inputs[0]!.dims
-      if (pixels.shape[2] !== height || pixels.shape[3] !== width) return context.skip('at another size than its own')
-      const found = run(spec, graph, { dims: pixels.shape, data: Float64Array.from(values(pixels)) })
-      for (const key of ['tokens', 'cls'] as const) {
-        const reference = expected[key]
-        if (!reference) continue
-        compared++
-        expect(found[key]!.dims, key).toEqual(reference.shape)
-        const wanted = values(reference)
-        const limit = (golden.tolerance ?? 1e-4) * largest(wanted)
-        expectWithin(found[key]!.data, wanted, () => limit, key)
-      }
-    })
-  }
-  it('compared something', () => expect(compared).toBeGreaterThan(4))
+function close(found: Value, expected: Value): void {
+  expect(found.dims).toEqual(expected.dims)
+  expectWithin(found.data, expected.data, () => 1e-9, 'values')
+}
 
+/** Two images of a checkpoint's own size. */
+function noise(spec: EncoderSpec): Value {
+  const dims = [2, 3, spec.position!.gridHeight * spec.patchHeight, spec.position!.gridWidth * spec.patchWidth]
+  return { dims, data: new Float64Array(dims.reduce((a, b) => a * b)).map((_, i) => Math.sin(i)) }
+}
+
+describe('outputs', () => {
   it('puts prefix tokens without a position after those with one, untouched', async () => {
     const { spec } = await openCheckpoint(fixture('hf-dinov2-registers-larger-input'), {})
     const registers = spec.prefix[1]!
     expect(registers.position).toBe(false)
-    const graph = buildGraph({ ...spec, blocks: [], preNorm: undefined, finalNorm: undefined } as unknown as EncoderSpec, options)
-    const dims = [2, ...(graph.inputs[0]!.dims.slice(1) as number[])]
-    const pixels = { dims, data: new Float64Array(dims.reduce((a, b) => a * b)).map((_, i) => Math.sin(i)) }
-    const { tokens } = run(spec, graph, pixels)
-    const reader = new WeightReader(spec.files)
-    const read = (weight: string) => reader.read(graph.weights.find(({ name }) => name === weight)!)
-    const [cls, table, value] = [read('prefix.0'), read('position'), read('prefix.1')]
-    reader.close()
+    const bare = { ...spec, blocks: [], preNorm: undefined, finalNorm: undefined } as unknown as EncoderSpec
+    const graph = buildGraph(bare, { ...plain, outputs: { tokens: pool([all]) } })
+    const { tokens } = await run(spec, graph, { pixel_values: noise(spec) })
+    const reader = await WeightReader.open(spec)
+    const read = (weight: string) => reader.floats(graph.weights.find(({ name }) => name === weight)!)
+    const [cls, table, value] = [await read('prefix.0'), await read('position'), await read('prefix.1')]
+    await reader.close()
     const { dim } = spec
     const rows = tokens!.dims[1]!
     for (const image of [0, 1]) {
@@ -77,61 +85,77 @@ describe('buildGraph', () => {
     }
   })
 
-  it('refuses a model whose size it cannot know, and cls where there is none', async () => {
+  it('reads earlier blocks, before and after the final norm, and gives unit length to rows or to the whole', async () => {
     const { spec } = await openCheckpoint(fixture('hf-vit-nonsquare'), {})
-    const without = (key: 'position' | 'prefix') => ({ ...spec, [key]: key === 'prefix' ? [] : undefined }) as unknown as EncoderSpec
-    expect(() => buildGraph(without('position'), options)).toThrow(/no position table/)
-    expect(() => buildGraph(without('prefix'), options)).toThrow(/no CLS token/)
+    const before: PoolTerm = { ...all, afterNorm: false }
+    const outputs = {
+      first: pool([before], { layer: 1 }),
+      last: pool([before]),
+      normed: pool([all], { layer: 1 }),
+      unit: pool([all], { normalize: true }),
+      both: pool([cls, { row: 1, count: -1, mean: true, afterNorm: true }], { normalize: true }),
+      embedded: pool([before], { layer: 0 }),
+      run: pool([{ row: 1, count: 2, mean: false, afterNorm: true }]),
+    }
+    for (const fused of [false, true]) {
+      const found = await run(spec, buildGraph(spec, { ...plain, fused, outputs }), { pixel_values: noise(spec) })
+      const short = { ...spec, blocks: spec.blocks.slice(0, 1) }
+      const cut = await run(spec, buildGraph(short, { ...plain, outputs: { first: outputs.last, normed: pool([all]) } }), {
+        pixel_values: noise(spec),
+      })
+      close(found.first!, cut.first!)
+      close(found.normed!, cut.normed!)
+      expect(found.embedded!.dims).toEqual(found.last!.dims)
+      expect(found.run!.dims).toEqual([2, 2, spec.dim])
+      const lengths = (v: Value, width: number) =>
+        Array.from({ length: v.data.length / width }, (_, i) => Math.hypot(...v.data.subarray(i * width, (i + 1) * width)))
+      for (const length of lengths(found.unit!, spec.dim)) expect(length).toBeCloseTo(1, 9)
+      expect(found.both!.dims).toEqual([2, 2 * spec.dim])
+      for (const length of lengths(found.both!, 2 * spec.dim)) expect(length).toBeCloseTo(1, 9)
+    }
+  })
+
+  it('computes nothing that no output reads', async () => {
+    const { spec } = await openCheckpoint(fixture('hf-vit-nonsquare'), {})
+    const names = (outputs: Record<string, Output>) => buildGraph(spec, { ...plain, outputs }).weights.map(({ name }) => name)
+    const last = `blocks.${spec.blocks.length - 1}`
+    expect(names({ a: pool([all], { layer: 1 }) })).not.toContain(`${last}.fc1.weight`)
+    const attention = names({ a: { kind: 'attention' } })
+    expect(attention).toContain(`${last}.k.weight`)
+    expect(attention).not.toContain(`${last}.projection.weight`)
+    expect(attention).not.toContain('finalNorm.gamma')
+  })
+
+  it('refuses what the model does not have', async () => {
+    const { spec } = await openCheckpoint(fixture('hf-vit-nonsquare'), {})
+    const build =
+      (output: Output, more: Partial<GraphOptions> = {}) =>
+      () =>
+        buildGraph(spec, { ...plain, ...more, outputs: { a: output } })
+    expect(build(pool([{ row: 500, count: 1, mean: false, afterNorm: true }]))).toThrow(/rows 500 to 501 of/)
+    expect(build(pool([]))).toThrow(/without terms/)
+    expect(build(pool([cls], { layer: 99 }))).toThrow(/layer 99 of/)
+    expect(build({ kind: 'pool', branches: [{ terms: [cls], head: 99 }], normalize: false, layer: -1 })).toThrow(/no head 99/)
+    expect(build(pool([cls], { branches: [] }))).toThrow(/no branches/)
+    expect(build(pool([cls]), { size: { height: spec.patchHeight + 1, width: spec.patchWidth } })).toThrow(/whole patches/)
   })
 })
 
-describe('WeightReader', () => {
-  const part = (shape: number[], dtype: 'f32' | 'f16' | 'bf16', offset: number) => ({ file: 0, offset, shape, dtype, name: dtype })
-  const bits = Uint16Array.of(0x3c00, 0xc000, 0x0001, 0x7bff, 0x3f80, 0xc000, 0x0001, 0x7f7f)
-  const file = () => {
-    const folder = temporaryFolder({ weights: new Uint8Array(bits.buffer) })
-    return `${folder}/weights`
+it('normalises pictures as the engine does', async () => {
+  const { spec } = await openCheckpoint(fixture('hf-vit-nonsquare'), {})
+  const outputs = { tokens: pool([all]) }
+  const { dims } = noise(spec)
+  const bytes: Value = {
+    dims: [2, dims[2]!, dims[3]!, 3],
+    data: new Float64Array(dims.reduce((a, b) => a * b)).map((_, i) => (i * 37) % 256),
   }
-
-  it('widens f16 and bf16, and puts zeros where the file has nothing', () => {
-    const reader = new WeightReader([file()])
-    const tensor = [part([1, 4], 'f16', 0), { zeros: [1, 4], name: 'no bias' }, part([1, 4], 'bf16', 8)]
-    const rows = reader.read({ name: 'w', dims: [3, 4], tensor, transpose: false })
-    expect(Array.from(rows)).toEqual([1, -2, 2 ** -24, 65504, 0, 0, 0, 0, 1, -2, 2 ** -133, (2 - 2 ** -7) * 2 ** 127])
-    const columns = reader.read({ name: 'w', dims: [4, 3], tensor, transpose: true })
-    expect(Array.from(columns.subarray(0, 6))).toEqual([1, 0, 1, -2, 0, -2])
-    reader.close()
-  })
-
-  it('refuses parts that do not fill the weight, or a file that ends early', () => {
-    const reader = new WeightReader([file()])
-    const read = (rows: number, ...tensor: ReturnType<typeof part>[]) =>
-      reader.read({ name: 'w', dims: [rows, 4], tensor, transpose: false })
-    expect(() => read(2, part([1, 4], 'f16', 0))).toThrow(/needs \[2,4\], found f16 \[1,4\]/)
-    expect(() => read(1, part([1, 4], 'f16', 0), part([1, 4], 'f16', 8))).toThrow(/needs \[1,4\]/)
-    expect(() => read(1, part([1, 4], 'f32', 8))).toThrow(/expected 16 bytes, found 8/)
-    reader.close()
-  })
-})
-
-describe('modelProto', () => {
-  it('names every field as onnx.proto does, with weights inside or beside the model', async () => {
-    const { spec } = await openCheckpoint(fixture('hf-vit-nonsquare'), {})
-    const graph = buildGraph(spec, options)
-    const message = modelProto(graph, '1.2.3', ({ name }) =>
-      name === 'position' ? { location: 'weights.bin', offset: 4096, length: 64 } : { raw: new Uint8Array(4) },
-    )
-    expect(message).toMatchObject({ irVersion: 8, opsetImport: [{ domain: '', version: 17 }], producerVersion: '1.2.3' })
-    const find = (name: string) => message.graph.initializer.find((tensor) => tensor.name === name)
-    expect(find('patch.bias')).toMatchObject({ dataType: 1, rawData: new Uint8Array(4) })
-    expect(find('position')).toMatchObject({
-      dataLocation: 1,
-      externalData: [
-        { key: 'location', value: 'weights.bin' },
-        { key: 'offset', value: '4096' },
-        { key: 'length', value: '64' },
-      ],
-    })
-    expect(message.graph.input[0]!.type.tensorType.shape.dim[0]).toEqual({ dimParam: 'batch' })
-  })
+  const planes = noise(spec)
+  for (let i = 0; i < planes.data.length; i++) {
+    const plane = dims[2]! * dims[3]!
+    const [image, channel, pixel] = [Math.floor(i / (3 * plane)), Math.floor(i / plane) % 3, i % plane]
+    planes.data[i] = (bytes.data[(image * plane + pixel) * 3 + channel]! * spec.rescale - spec.mean[channel]!) / spec.std[channel]!
+  }
+  const fromBytes = await run(spec, buildGraph(spec, { ...plain, input: 'uint8', inputName: 'pictures', outputs }), { pictures: bytes })
+  const fromPlanes = await run(spec, buildGraph(spec, { ...plain, outputs }), { pixel_values: planes })
+  close(fromBytes.tokens!, fromPlanes.tokens!)
 })

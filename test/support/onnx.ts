@@ -1,15 +1,22 @@
 // Evaluates the graphs of lib/onnx by the definitions of the ONNX operators, slowly and in double precision: the oracle for graph.ts.
 import type { Attribute, Graph, Node, Weight } from '../../lib/onnx/graph'
+import { fusedOperators } from './onnx-fused'
 
 export interface Value {
   dims: number[]
   data: Float64Array
 }
 
-const count = (dims: number[]) => dims.reduce((product, n) => product * n, 1)
+export const count = (dims: number[]) => dims.reduce((product, n) => product * n, 1)
 const value = (dims: number[], data: ArrayLike<number>): Value => ({ dims, data: Float64Array.from(data) })
 
-function ints(node: Node, name: string): number[] {
+export function float(node: Node, name: string): number {
+  const found = node.attributes.find((a) => a.name === name)
+  if (!found || !('float' in found)) throw new Error(`${node.op} has no attribute ${name}`)
+  return found.float
+}
+
+export function ints(node: Node, name: string): number[] {
   const found = node.attributes.find((a) => a.name === name)
   if (!found) throw new Error(`${node.op} has no attribute ${name}`)
   return 'ints' in found ? found.ints : [(found as Extract<Attribute, { int: number }>).int]
@@ -32,7 +39,7 @@ function broadcast(x: Value, at: number[]): number {
   return x.data[strides(x.dims).reduce((sum, stride, d) => sum + (x.dims[d] === 1 ? 0 : at[skip + d]! * stride), 0)]!
 }
 
-function pairwise(a: Value, b: Value, f: (a: number, b: number) => number): Value {
+export function pairwise(a: Value, b: Value, f: (a: number, b: number) => number): Value {
   const rank = Math.max(a.dims.length, b.dims.length)
   const pad = (dims: number[]) => [...Array<number>(rank - dims.length).fill(1), ...dims]
   const [left, right] = [pad(a.dims), pad(b.dims)]
@@ -48,7 +55,7 @@ function pairwise(a: Value, b: Value, f: (a: number, b: number) => number): Valu
 }
 
 /** erf by its Maclaurin series, and 1 − a continued fraction where that would cancel. */
-function erf(x: number): number {
+export function erf(x: number): number {
   const z = Math.abs(x)
   if (z > 6) return Math.sign(x)
   if (z < 2.5) {
@@ -64,7 +71,7 @@ function erf(x: number): number {
   return Math.sign(x) * (1 - Math.exp(-z * z) / ((z + fraction) * Math.sqrt(Math.PI)))
 }
 
-function matMul(a: Value, b: Value): Value {
+export function matMul(a: Value, b: Value): Value {
   const [m, k, n] = [a.dims.at(-2)!, a.dims.at(-1)!, b.dims.at(-1)!]
   if (b.dims.at(-2) !== k) throw new Error(`MatMul of [${a.dims}] and [${b.dims}]`)
   const outer = a.dims.slice(0, -2)
@@ -102,31 +109,43 @@ function conv(node: Node, x: Value, kernel: Value, bias: Value | undefined): Val
   return { dims, data }
 }
 
+/** Sums of f over one axis, which stays with length 1. */
+function reduce(x: Value, axis: number, f: (v: number) => number): Value {
+  const at = axis < 0 ? axis + x.dims.length : axis
+  const dims = x.dims.with(at, 1)
+  const data = new Float64Array(count(dims))
+  const steps = strides(dims)
+  each(x.dims, (place, i) => {
+    data[steps.reduce((sum, stride, d) => sum + (d === at ? 0 : place[d]! * stride), 0)]! += f(x.data[i]!)
+  })
+  return { dims, data }
+}
+
 /** Rows of the last axis through f. */
-function perRow(x: Value, f: (row: Float64Array) => Float64Array): Value {
+export function perRow(x: Value, f: (row: Float64Array) => Float64Array): Value {
   const width = x.dims.at(-1)!
   const data = new Float64Array(x.data.length)
   for (let at = 0; at < data.length; at += width) data.set(f(x.data.subarray(at, at + width)), at)
   return { dims: x.dims, data }
 }
 
-function layerNorm(node: Node, x: Value, gamma: Value, beta: Value): Value {
-  const epsilon = node.attributes.find((a) => a.name === 'epsilon') as Extract<Attribute, { float: number }>
+export function layerNorm(node: Node, x: Value, gamma: Value, beta: Value): Value {
+  const epsilon = float(node, 'epsilon')
   return perRow(x, (row) => {
     const mean = row.reduce((a, b) => a + b) / row.length
     const variance = row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / row.length
-    return row.map((v, i) => ((v - mean) / Math.sqrt(variance + epsilon.float)) * gamma.data[i]! + beta.data[i]!)
+    return row.map((v, i) => ((v - mean) / Math.sqrt(variance + epsilon)) * gamma.data[i]! + beta.data[i]!)
   })
 }
 
-function softmax(row: Float64Array): Float64Array {
+export function softmax(row: Float64Array): Float64Array {
   const most = Math.max(...row)
   const powers = row.map((v) => Math.exp(v - most))
   const sum = powers.reduce((a, b) => a + b)
   return powers.map((v) => v / sum)
 }
 
-function slice(x: Value, from: number, to: number, axis: number): Value {
+export function slice(x: Value, from: number, to: number, axis: number): Value {
   const dims = x.dims.with(axis, Math.min(to, x.dims[axis]!) - from)
   const data = new Float64Array(count(dims))
   each(dims, (at, i) => {
@@ -153,7 +172,7 @@ function concat(parts: Value[], axis: number): Value {
   return { dims, data }
 }
 
-function reshape(x: Value, wanted: Float64Array): Value {
+export function reshape(x: Value, wanted: Float64Array): Value {
   const dims = [...wanted].map((n, d) => (n === 0 ? x.dims[d]! : n))
   const known = dims.reduce((product, n) => (n === -1 ? product : product * n), 1)
   const full = dims.map((n) => (n === -1 ? x.data.length / known : n))
@@ -161,7 +180,7 @@ function reshape(x: Value, wanted: Float64Array): Value {
   return { dims: full, data: x.data }
 }
 
-function transpose(x: Value, perm: number[]): Value {
+export function transpose(x: Value, perm: number[]): Value {
   const dims = perm.map((d) => x.dims[d]!)
   const steps = strides(x.dims)
   const data = new Float64Array(x.data.length)
@@ -182,6 +201,20 @@ function compute(node: Node, [x, y, z]: [Value, Value, Value]): Value[] {
       return [pairwise(x, y, (a, b) => a / b)]
     case 'Pow':
       return [pairwise(x, y, (a, b) => a ** b)]
+    case 'Max':
+      return [pairwise(x, y, Math.max)]
+    case 'Cast':
+      // Types are left out: everything here is double.
+      return [x]
+    case 'ReduceMean': {
+      const [axis] = ints(node, 'axes') as [number]
+      const n = x.dims.at(axis)!
+      return [reduce(x, axis, (v) => v / n)]
+    }
+    case 'ReduceL2': {
+      const { dims, data } = reduce(x, ints(node, 'axes')[0]!, (v) => v * v)
+      return [{ dims, data: data.map(Math.sqrt) }]
+    }
     case 'Erf':
       return map(erf)
     case 'Tanh':
@@ -208,19 +241,17 @@ function compute(node: Node, [x, y, z]: [Value, Value, Value]): Value[] {
       return [value([x.dims.length], x.dims)]
     case 'Expand':
       return [pairwise(x, { dims: [...y.data], data: new Float64Array(count([...y.data])) }, (a) => a)]
-    case 'Gather': {
-      const [axis] = ints(node, 'axis') as [number]
-      if (y.dims.length !== 0) throw new Error('Gather: the index is no scalar')
-      const row = slice(x, y.data[0]!, y.data[0]! + 1, axis)
-      return [{ dims: row.dims.toSpliced(axis, 1), data: row.data }]
-    }
     default:
       throw new Error(`no rule for ${node.op}`)
   }
 }
 
 /** Runs the graph; `read` gives a weight's values in its dims. */
-export function evaluate(graph: Graph, read: (weight: Weight) => Float32Array, inputs: Record<string, Value>): Record<string, Value> {
+export async function evaluate(
+  graph: Graph,
+  read: (weight: Weight) => Promise<Float32Array>,
+  inputs: Record<string, Value>,
+): Promise<Record<string, Value>> {
   const values = new Map(Object.entries(inputs))
   const define = (name: string, v: Value) => {
     if (values.has(name)) throw new Error(`${name} is defined twice`)
@@ -228,7 +259,7 @@ export function evaluate(graph: Graph, read: (weight: Weight) => Float32Array, i
     values.set(name, v)
   }
   for (const c of graph.constants) define(c.name, value(c.dims, 'int64' in c ? c.int64 : c.float))
-  for (const weight of graph.weights) define(weight.name, value(weight.dims, read(weight)))
+  for (const weight of graph.weights) define(weight.name, value(weight.dims, await read(weight)))
   for (const node of graph.nodes) {
     const arguments_ = node.inputs.map((name) => {
       const found = values.get(name)
@@ -236,7 +267,10 @@ export function evaluate(graph: Graph, read: (weight: Weight) => Float32Array, i
       return found
     })
     let results: Value[]
-    if (node.op === 'Slice') {
+    const fused = node.domain === '' ? undefined : fusedOperators[node.op]
+    if (fused) results = fused(node, arguments_)
+    else if (node.domain !== '') throw new Error(`no rule for ${node.domain} ${node.op}`)
+    else if (node.op === 'Slice') {
       const [x, from, to, axis] = arguments_ as [Value, Value, Value, Value]
       results = [slice(x, from.data[0]!, to.data[0]!, axis.data[0]!)]
     } else if (node.op === 'Concat') {
@@ -252,7 +286,7 @@ export function evaluate(graph: Graph, read: (weight: Weight) => Float32Array, i
       results = compute(node, arguments_ as [Value, Value, Value])
     }
     node.output.forEach((name, i) => {
-      define(name, results[i]!)
+      if (name !== '') define(name, results[i]!)
     })
   }
   return Object.fromEntries(graph.outputs.map(({ name }) => [name, values.get(name)!]))

@@ -1,0 +1,74 @@
+// What the tests of lib/onnx share: fixtures that open, the outputs that goldens are of, and a graph run by the evaluator.
+import { type Checkpoint, openCheckpoint } from '../../lib/checkpoint/open'
+import { buildGraph, type Graph, type GraphOptions } from '../../lib/onnx/graph'
+import { WeightReader } from '../../lib/onnx/values'
+import { availablePools, poolBranches } from '../../lib/pooling'
+import type { EncoderSpec, Output } from '../../lib/spec'
+import { type Fixture, ownFixtures } from '../support/fixtures'
+import { evaluate, type Value } from '../support/onnx'
+import { type Entry, values } from '../support/safetensors'
+import { expectWithin } from '../support/tolerance'
+
+export const plain: GraphOptions = { input: 'float32', outputs: {}, type: 'float32', fused: false, position: 'weight' }
+
+/** undefined for a checkpoint of VITRINE_FIXTURES that vitrine cannot open (yet), or opens without a spec; the parity tests judge that. */
+export async function openKnown({ source, folder, golden }: Fixture): Promise<Checkpoint | undefined> {
+  if (golden.refuse) return undefined
+  if (folder.startsWith(ownFixtures)) return openCheckpoint(source, {})
+  const opened = await openCheckpoint(source, {}).catch(() => undefined)
+  return opened?.spec?.patch ? opened : undefined
+}
+
+/** Every pool the checkpoint has and its attention, by the names of the goldens. */
+export function everyOutput(checkpoint: Checkpoint): Record<string, Output> {
+  const outputs: Record<string, Output> = {}
+  for (const pool of availablePools(checkpoint))
+    outputs[pool] = { kind: 'pool', branches: poolBranches(pool, checkpoint), normalize: false, layer: -1 }
+  if (checkpoint.hasCls) outputs.cls_attention = { kind: 'attention' }
+  return outputs
+}
+
+export async function run(spec: EncoderSpec, graph: Graph, inputs: Record<string, Value>): Promise<Record<string, Value>> {
+  const reader = await WeightReader.open(spec)
+  try {
+    return await evaluate(graph, (weight) => reader.floats(weight), inputs)
+  } finally {
+    await reader.close()
+  }
+}
+
+/** The table of the grid of these pixels, as a graph with position 'input' takes it. */
+export async function positionInput(spec: EncoderSpec, [, , height, width]: number[]): Promise<Value> {
+  const size = { height: height!, width: width! }
+  const tokens: Output = {
+    kind: 'pool',
+    branches: [{ terms: [{ row: 0, count: -1, mean: false, afterNorm: false }], head: -1 }],
+    normalize: false,
+    layer: 0,
+  }
+  const table = buildGraph(spec, { ...plain, size, outputs: { tokens } }).weights.find(({ name }) => name === 'position')!
+  const reader = await WeightReader.open(spec)
+  try {
+    return { dims: table.dims, data: Float64Array.from(await reader.floats(table)) }
+  } finally {
+    await reader.close()
+  }
+}
+
+export const toValue = (entry: Entry): Value => ({ dims: entry.shape, data: Float64Array.from(values(entry)) })
+const largest = (values: ArrayLike<number>) => Array.from(values).reduce((most, v) => Math.max(most, Math.abs(v)), 0)
+
+/** Compares the goldens among these results; gives how many there were. */
+export function expectGoldens(found: Record<string, { dims: readonly number[]; data: ArrayLike<number> }>, test: Fixture): number {
+  let compared = 0
+  for (const [name, golden] of Object.entries(test.tensors())) {
+    const result = found[name]
+    if (!result) continue
+    compared++
+    const wanted = values(golden)
+    const limit = (test.golden.tolerance ?? 1e-4) * largest(wanted)
+    if (`${result.dims}` !== `${golden.shape}`) throw new Error(`${name}: [${result.dims}], expected [${golden.shape}]`)
+    expectWithin(result.data, wanted, () => limit, name)
+  }
+  return compared
+}
