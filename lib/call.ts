@@ -4,10 +4,10 @@ import { Cancellation } from './cancel'
 import type { Checkpoint } from './checkpoint/open'
 import { type FeaturesTrace, traceCall } from './diagnostics'
 import { cropImage, encodeImage } from './encode'
+import type { Engine, InputKind, Runner } from './engine'
 import { VitrineError } from './errors'
 import type { Gate } from './gate'
 import type { CapturedImage } from './image/input'
-import type { NativeModel } from './native'
 import type { ImageSize } from './options'
 import type { PlannedOutput } from './plan'
 import { type Run, runOf } from './size'
@@ -16,7 +16,7 @@ import { type FeatureTensor, type PixelTensor, Tensor } from './tensor'
 /** A loaded checkpoint, and what its calls share. */
 export interface Encoder {
   checkpoint: Checkpoint
-  native: NativeModel
+  engine: Engine
   gate: Gate
   /** Work that has begun and not ended, for close() to wait for. */
   active: Set<Promise<unknown>>
@@ -45,8 +45,18 @@ export async function encode(
   const planned = plan(run)
   const outputs = planned.map(({ output }) => output)
   const sinks = planned.map(({ dims }) => allocate((length) => new Float32Array(length), images.length, dims))
-  const each: Work = (row, step, trace) => encodeImage(encoder.native, images[row]!, run, outputs, sinks, row, step, trace)
-  const errors = await perform(encoder, call, images, choice, each, cancellation)
+  const kind: InputKind = images[0]?.kind === 'pixels' ? 'pixels' : 'picture'
+  const begin = async (): Promise<Work> => {
+    const runner: Runner = await encoder.engine.prepare(kind, outputs)
+    return {
+      each: (row, step, trace) => {
+        const burst = Math.min(images.length - row, encoder.gate.limit)
+        return encodeImage(runner, images[row]!, run, sinks, row, burst, step, trace)
+      },
+      done: () => runner.done(),
+    }
+  }
+  const errors = await perform(encoder, call, images, choice, begin, cancellation)
   return planned.map(({ dims }, i) => {
     const sink = sinks[i]!
     const tensor = new Tensor('float32', [images.length, ...dims], sink, choice.errors === 'collect' ? errors : undefined)
@@ -63,20 +73,23 @@ export async function crop(encoder: Encoder, images: CapturedImage[], choice: Ca
   const run = { ...runOf(encoder.checkpoint, images, choice.imageSize), exif: choice.exif, maxPixels: choice.maxPixels }
   const dims = [run.size.height, run.size.width, 3]
   const sink = allocate((length) => new Uint8Array(length), images.length, dims)
-  const errors = await perform(encoder, 'preprocess', images, choice, (row, step, trace) =>
-    cropImage(images[row]!, run, sink, row, step, trace),
-  )
+  const work: Work = { each: (row, step, trace) => cropImage(images[row]!, run, sink, row, step, trace), done: () => {} }
+  const errors = await perform(encoder, 'preprocess', images, choice, async () => work)
   return new Tensor('uint8', [images.length, ...dims], sink, choice.errors === 'collect' ? errors : undefined)
 }
 
-type Work = (row: number, step: Step, trace: FeaturesTrace) => Promise<void>
+interface Work {
+  each(row: number, step: Step, trace: FeaturesTrace): Promise<void>
+  /** When all have ended. */
+  done(): void
+}
 
 async function perform(
   encoder: Encoder,
   call: FeaturesTrace['call'],
   images: CapturedImage[],
   choice: CallChoice,
-  work: Work,
+  begin: () => Promise<Work>,
   shared?: Cancellation,
 ): Promise<(VitrineError | null)[]> {
   const trace: FeaturesTrace = {
@@ -92,7 +105,13 @@ async function perform(
   const options = { count: images.length, gate: encoder.gate, cancellation, collect: choice.errors === 'collect' }
   const batch = async () => {
     try {
-      const errors = await runBatch(options, (row, step) => work(row, step, trace))
+      // A session that is being built for the call is not ended with it: others may wait for it, and the next call will want it.
+      const begun = begin()
+      const work = await cancellation.unless(begun).catch((error) => {
+        begun.then(({ done }) => done()).catch(() => {})
+        throw error
+      })
+      const errors = await runBatch(options, (row, step) => work.each(row, step, trace)).finally(() => work.done())
       trace.failed = errors.filter((error) => error !== null).length
       return errors
     } catch (error) {

@@ -38,6 +38,16 @@ export class Cancellation {
     return () => this.#listeners.delete(listener)
   }
 
+  /** The work's result, or the reason as soon as the call is cancelled; the work itself goes on. */
+  unless<T>(work: Promise<T>): Promise<T> {
+    // Not Promise.race with `cancelled`, which lives as long as a stream and would keep one reaction per image.
+    return new Promise((resolve, reject) => {
+      if (this.#state) reject(this.#state.reason)
+      const keep = this.onCancel(() => reject(this.#state?.reason))
+      work.finally(keep).then(resolve, reject)
+    })
+  }
+
   throwIfCancelled(): void {
     if (this.#state) throw this.#state.reason
   }

@@ -2,32 +2,36 @@
 // which it calls in this order.
 import type { Step } from './batch'
 import type { FeaturesTrace } from './diagnostics'
+import type { Runner } from './engine'
 import { decode } from './image/decode'
 import type { CapturedImage } from './image/input'
 import { geometry } from './image/pipeline'
-import { fromNative, type NativeJob, type NativeModel, type NativePicture, type NativePixels, type NativeTimings, native } from './native'
+import { fromNative, type NativeJob, type NativePicture, type NativePixels, type NativeTimings, native } from './native'
 import { checkCrop, type Run } from './size'
-import type { Output } from './spec'
 
 export interface DecodeChoice {
   exif: boolean
   maxPixels: number
 }
 
-/** Writes `outputs` of the image into row `row` of `sinks`. Returns early, with nothing written, when the step is cancelled. */
+/**
+ * Writes what the runner computes of the image into row `row` of `sinks`. Returns early, with nothing written, when the step is cancelled.
+ * `burst`: images of pixel values, this one included, that come in the same turn of the event loop.
+ */
 export async function encodeImage(
-  model: NativeModel,
+  runner: Runner,
   image: CapturedImage,
   run: Run & DecodeChoice,
-  outputs: Output[],
   sinks: Float32Array[],
   row: number,
+  burst: number,
   step: Step,
   trace: FeaturesTrace,
 ): Promise<void> {
-  const input = image.kind === 'pixels' ? asPixels(image) : await picture(image, run, step, trace)
+  const pixels = image.kind === 'pixels'
+  const input = pixels ? asPixels(image) : await picture(image, run, step, trace)
   if (step.cancelled) return
-  await settle(model.run(input, outputs, sinks, row), step, trace)
+  await settle(runner.run(input, sinks, row, pixels ? burst : 1), step, trace)
 }
 
 /** Writes the uint8 crop that the encoder would see into row `row` of `sink`. */

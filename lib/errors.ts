@@ -31,6 +31,8 @@ export const errorCodes = {
   ERR_TIMEOUT: 'timeoutMs has passed',
   ERR_ABORTED: 'cancelled without a reason of its own',
   ERR_DEVICE_UNAVAILABLE: 'the device asked for cannot run',
+  ERR_DEVICE_FAILED: 'the device broke off a run',
+  ERR_OUTPUT_NOT_FINITE: 'a result that is not finite although its input is',
   ERR_DTYPE_UNAVAILABLE: 'the dtype asked for is not there',
   ERR_ISA_UNSUPPORTED: 'VITRINE_ISA names an instruction set that this machine does not have',
   ERR_PLATFORM: 'no binary for this platform',

@@ -1,5 +1,6 @@
 // The public API: exports, nothing else.
 export type { Classification } from './classes'
+export type { DeviceOptions } from './device-option'
 export type { FeaturesTrace, LoadTrace } from './diagnostics'
 export { type ErrorCode, errorCodes, VitrineError } from './errors'
 export type { ImageInput, ImageSource, PixelValues, RawPixels } from './image/input'

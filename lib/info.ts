@@ -1,40 +1,35 @@
 // model.info: what was opened and how it runs. Before it: model.ts.
 import type { Checkpoint } from './checkpoint/open'
+import { gridOf, tokensOf } from './checkpoint/shape'
+import type { EngineInfo } from './engine'
 import type { Size } from './families/family'
 import type { Pipeline } from './image/pipeline'
-import type { NativeModel } from './native'
-import { gridOf, tokensOf } from './plan'
-import { availablePools, defaultPool, type PoolName, poolBranches, poolDims, prefixRows } from './pooling'
+import { availablePools, defaultPool, type PoolName, poolBranches, poolDims } from './pooling'
 import { defaultSize } from './size'
 
-export interface ModelInfo {
+/** Of an ONNX graph, what neither it nor a config beside it says is absent. */
+export interface ModelInfo extends EngineInfo {
+  /** The family that read the weights; of an ONNX graph its config's model_type or architecture, or 'onnx'. */
   family: string
   /** The weight file that was chosen; of shards, their index. */
   file: string
   /** Width of a token, D. */
-  dim: number
-  layers: number
-  heads: number
-  patchSize: Size
+  dim?: number
+  layers?: number
+  heads?: number
+  patchSize?: Size
   /** What pictures run at when no call says otherwise. */
   imageSize: Size
   /** Patches down and across at `imageSize`. */
-  grid: Size
+  grid?: Size
   /** Tokens before the patches: CLS, distillation, registers. */
-  numPrefixTokens: number
+  numPrefixTokens?: number
   /** Values in all tensors that the model computes with. */
   parameters: number
-  device: 'cpu'
-  dtype: 'fp32'
-  /** The instruction set that the kernels run on. */
-  isa: string
-  threads: number
-  /** Bytes of packed weights, shared with every other load of this file in the process. */
-  weightBytes: number
   defaultPool: PoolName
   /** The pools this checkpoint has. */
   pools: PoolName[]
-  /** Dims of one image's result, by pool, at `imageSize`. */
+  /** Dims of one image's result, by pool, at `imageSize`; of an ONNX graph those that are known beforehand. */
   dims: Partial<Record<PoolName, number[]>>
   /** How pictures become the encoder's input. */
   preprocess: Pipeline
@@ -42,32 +37,30 @@ export interface ModelInfo {
   labels?: string[]
 }
 
-export function modelInfo(checkpoint: Checkpoint, native: NativeModel): ModelInfo {
-  const { spec } = checkpoint
+export function modelInfo(checkpoint: Checkpoint, engine: EngineInfo): ModelInfo {
+  const { shape } = checkpoint
   const size = defaultSize(checkpoint)
-  const tokens = tokensOf(spec, size)
+  const tokens = tokensOf(shape, size)
   const pools = availablePools(checkpoint)
+  const dims = pools.map((name) => [name, poolDims(poolBranches(name, checkpoint), shape, tokens)] as const)
   return {
     family: checkpoint.family,
     file: checkpoint.file,
-    dim: spec.dim,
-    layers: spec.blocks.length,
-    heads: spec.heads,
-    patchSize: { height: spec.patchHeight, width: spec.patchWidth },
+    ...known({ dim: shape.dim, layers: shape.layers, heads: shape.heads, patchSize: shape.patch && { ...shape.patch } }),
     imageSize: { height: size.height, width: size.width },
-    grid: gridOf(spec, size),
-    numPrefixTokens: prefixRows(spec),
+    ...known({ grid: gridOf(shape, size), numPrefixTokens: shape.prefixRows }),
     parameters: checkpoint.parameters,
-    device: 'cpu',
-    dtype: 'fp32',
-    isa: native.isa,
-    threads: native.threads,
-    weightBytes: native.weightBytes,
+    ...engine,
     defaultPool: defaultPool(checkpoint),
     pools,
-    dims: Object.fromEntries(pools.map((name) => [name, poolDims(poolBranches(name, checkpoint), spec, tokens)])),
+    dims: known(Object.fromEntries(dims)),
     // Copies: what a caller does to them changes nothing here.
     preprocess: structuredClone(checkpoint.pipeline),
     ...(checkpoint.labels ? { labels: [...checkpoint.labels] } : {}),
   }
 }
+
+type Known<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+/** Without the fields that are undefined. */
+const known = <T extends object>(fields: T) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Known<T>

@@ -3,8 +3,9 @@
 import { isImageError } from './batch'
 import { crop, type Encoder, encode } from './call'
 import { Cancellation } from './cancel'
-import { openCheckpoint } from './checkpoint/open'
+import { openAny } from './checkpoint/open'
 import { type Classification, topClasses } from './classes'
+import { openDevice } from './device'
 import { type LoadTrace, traceLoad } from './diagnostics'
 import { VitrineError } from './errors'
 import { Gate } from './gate'
@@ -23,15 +24,11 @@ import type {
 import { type Checked, checkOptions, withDeclared } from './options-check'
 import { arrange, planAttention, planPools } from './plan'
 import type { Features, StreamItem, StreamSource } from './results'
-import { asSize, checkPatch, defaultSize, pipelineAt, type Run } from './size'
+import { asSize, checkSize, pipelineAt, type Run } from './size'
 import { locate } from './source'
 import { inOrder, type Source } from './stream'
 import { captureItem, checkSource } from './stream-source'
 import type { FeatureTensor, PixelTensor } from './tensor'
-import { loadWeights } from './weights'
-
-/** Images of one model that are decoded or waiting at most, per thread. */
-const IN_FLIGHT_PER_THREAD = 4
 
 /**
  * Opens a checkpoint: a folder or a weight file; without a source, the default checkpoint.
@@ -45,7 +42,6 @@ export async function load(first?: string | URL | LoadOptions, second?: LoadOpti
   const optionsOnly = second === undefined && typeof first === 'object' && first !== null && !(first instanceof URL)
   const given = optionsOnly ? first : second
   const options = checkOptions('load', given)
-  checkAvailable(options)
   const source = locate(optionsOnly ? undefined : first)
   const cancellation = new Cancellation(options, 'load()')
   const trace: LoadTrace = { source }
@@ -73,21 +69,27 @@ async function open(
   }
   progress({ stage: 'open', loaded: 0, total: 0 })
   const start = performance.now()
-  const opened = await openCheckpoint(source, { file: options.file, heads: options.heads, preprocess: options.preprocess })
+  const opened = await openAny(source, { file: options.file, heads: options.heads, preprocess: options.preprocess })
   const declared = withDeclared(given, opened.declared, opened.declaredName)
-  checkAvailable(declared)
-  const checkpoint = { ...opened, pipeline: pipelineAt(opened.pipeline, declared.imageSize) }
-  if (declared.imageSize !== undefined) checkPatch(checkpoint.spec, defaultSize(checkpoint), 'imageSize')
-  Object.assign(trace, { file: checkpoint.file, family: checkpoint.family, openMs: performance.now() - start })
+  opened.pipeline = pipelineAt(opened.pipeline, declared.imageSize)
+  if (opened.kind === 'spec' && declared.imageSize !== undefined) checkSize(opened.shape, asSize(declared.imageSize), 'imageSize')
+  Object.assign(trace, { file: opened.file, ...(opened.kind === 'spec' && { family: opened.family }), openMs: performance.now() - start })
   cancellation.throwIfCancelled()
 
   const packing = performance.now()
-  const native = await loadWeights(checkpoint.spec, declared.threads, progress, cancellation)
-  Object.assign(trace, { weightsMs: performance.now() - packing, weightBytes: native.weightBytes })
-  progress({ stage: 'ready', loaded: native.weightBytes, total: native.weightBytes })
-  if (cancellation.done) native.close()
-  cancellation.throwIfCancelled()
-  return new Model({ checkpoint, native, gate: new Gate(IN_FLIGHT_PER_THREAD * native.threads), active: new Set() })
+  const { device, dtype, threads } = declared
+  const { checkpoint, engine } = await openDevice(opened, { device, dtype, threads }, progress, cancellation)
+  const { weightBytes } = engine.info
+  Object.assign(trace, { family: checkpoint.family, weightsMs: performance.now() - packing, weightBytes })
+  progress({ stage: 'ready', loaded: weightBytes, total: weightBytes })
+  try {
+    cancellation.throwIfCancelled()
+    if (declared.imageSize !== undefined) checkSize(checkpoint.shape, asSize(declared.imageSize), 'imageSize')
+  } catch (error) {
+    void engine.close()
+    throw error
+  }
+  return new Model({ checkpoint, engine, gate: new Gate(engine.inFlight), active: new Set() })
 }
 
 /** A loaded checkpoint. Every method may be called any number of times at once; each works off the JavaScript thread. */
@@ -100,7 +102,7 @@ export class Model {
   /** @internal Models come from {@link load}. */
   constructor(encoder: Encoder) {
     this.#encoder = encoder
-    this.info = modelInfo(encoder.checkpoint, encoder.native)
+    this.info = modelInfo(encoder.checkpoint, encoder.engine.info)
   }
 
   /**
@@ -131,7 +133,7 @@ export class Model {
     const checked = checkOptions('stream', options)
     checkSource(images)
     const { checkpoint, gate } = this.#encoder
-    if (checked.imageSize !== undefined) checkPatch(checkpoint.spec, asSize(checked.imageSize), 'imageSize')
+    if (checked.imageSize !== undefined) checkSize(checkpoint.shape, asSize(checked.imageSize), 'imageSize')
     const plan = ({ size }: Run) => planPools(checkpoint, size, checked)
     return inOrder(images, checked.inFlight ?? gate.limit, checked.signal, async (source, index, cancellation) => {
       this.#checkOpen('stream')
@@ -174,7 +176,7 @@ export class Model {
 
   /** Resolves when running calls have settled and the weights are let go. Later calls reject with ERR_MODEL_CLOSED. May be called twice. */
   close(): Promise<void> {
-    this.#closing ??= Promise.allSettled(this.#encoder.active).then(() => this.#encoder.native.close())
+    this.#closing ??= Promise.allSettled(this.#encoder.active).then(() => this.#encoder.engine.close())
     return this.#closing
   }
 
@@ -197,15 +199,5 @@ export class Model {
 
   #checkOpen(call: CallName): void {
     if (this.#closing) throw new VitrineError('ERR_MODEL_CLOSED', `${call}(): the model ${this.info.file} was closed`)
-  }
-}
-
-/** Only 'auto' falls back, here to the CPU. */
-function checkAvailable({ device, dtype }: Checked<'load'>): void {
-  if (device !== 'auto' && device !== 'cpu') {
-    throw new VitrineError('ERR_DEVICE_UNAVAILABLE', `load(): device '${device}' is not available: this version computes on 'cpu' alone`)
-  }
-  if (dtype !== 'auto' && dtype !== 'fp32') {
-    throw new VitrineError('ERR_DTYPE_UNAVAILABLE', `load(): dtype '${dtype}' is not available: this version computes in 'fp32' alone`)
   }
 }

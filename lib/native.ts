@@ -3,7 +3,7 @@
 import { VitrineError } from './errors'
 import type { Size } from './families/family'
 import { openAddon } from './platform'
-import type { EncoderSpec, Output, PositionResize } from './spec'
+import type { EncoderSpec, FileStamp, Output, PoolTerm, PositionResize, Tensor } from './spec'
 
 /** What to do with one decoded picture; image/pipeline.ts computes it, native/engine/picture.cc does it. */
 export interface Geometry {
@@ -99,7 +99,96 @@ export interface NativeCounters {
   poolThreads: number
 }
 
+/** An ONNX Runtime library, opened once per process and never closed. */
+export interface OnnxLibrary {
+  path: string
+  version: string
+  /** As ORT names them: CUDAExecutionProvider, …, CPUExecutionProvider. */
+  providers: string[]
+}
+/** As ONNX names them in lower case. */
+export type OnnxType = 'float32' | 'float16' | 'bfloat16' | 'uint8' | 'int64' | (string & {})
+export interface OnnxPort {
+  name: string
+  type: OnnxType
+  /** A string is a dimension that may take any size; '' where the file gives it no name. */
+  dims: (number | string)[]
+}
+
+/** A weight that the model file marks as external: read from the checkpoint's files, converted, transposed [out, in] → [in, out] if asked. */
+export interface OnnxWeight {
+  name: string
+  dims: number[]
+  tensor: Tensor
+  transpose: boolean
+  type: 'float32' | 'float16' | 'bfloat16'
+}
+
+export interface OnnxModelSource {
+  /** Sessions of one key are one session in the whole process, counted; the key names everything that makes two differ. */
+  key: string
+  /** Absolute path of the library. */
+  library: string
+  /** A file (ORT then finds external data beside it), or the bytes of a ModelProto. */
+  model: string | Uint8Array
+  files?: string[]
+  stamps?: FileStamp[]
+  weights?: OnnxWeight[]
+  /** Position table as a graph input [1, rows, D]: resized per grid natively by the family's rule, kept per grid. */
+  position?: {
+    input: string
+    table: Tensor
+    dim: number
+    prefixRows: number
+    gridHeight: number
+    gridWidth: number
+    resize: PositionResize
+    patchHeight: number
+    patchWidth: number
+  }
+  /** In lower case, without "ExecutionProvider". */
+  provider: { name: string; options: Record<string, string> }
+  /** Intra-op threads of the CPU provider. */
+  threads: number
+  /** Name of the picture input. */
+  input: string
+  /** Most images of one Run; a graph with a fixed batch gets exactly that many, padded. */
+  batch: number
+  graphCapture: boolean
+}
+export interface OnnxOutput {
+  /** Name of the graph's output, [B, …]; widened to float32. */
+  port: string
+  /** Rows to take of a port [B, T, D], concatenated; absent: all of it. */
+  terms?: PoolTerm[]
+  /** Unit length of each token of a lone run of rows, else of the whole. */
+  normalize: boolean
+}
+/** How a crop becomes the values of a float input: (value · rescale − mean) / std. */
+export interface OnnxNormalise {
+  mean: [number, number, number]
+  std: [number, number, number]
+  rescale: number
+}
+export interface NativeOnnxModel {
+  readonly inputs: OnnxPort[]
+  readonly outputs: OnnxPort[]
+  /** Of weights handed over; 0 for a file. */
+  readonly weightBytes: number
+  /** One image; it waits with its like for the session's thread. `burst`: how many images are about to be submitted in this turn. */
+  run(
+    image: NativePicture | NativePixels,
+    outputs: OnnxOutput[],
+    sinks: Float32Array[],
+    row: number,
+    options: { burst: number; normalise: OnnxNormalise },
+  ): NativeJob<NativeTimings>
+  close(): void
+}
+
 export interface NativeAddon {
+  openOnnxLibrary(path: string): NativeJob<OnnxLibrary>
+  loadOnnxModel(source: OnnxModelSource): NativeJob<NativeOnnxModel>
   runtime(): NativeRuntime
   loadModel(spec: EncoderSpec, options: { threads: number }): NativeLoadJob
   /** The uint8 crop [cropHeight, cropWidth, 3] that the encoder would see, written to sink at offset row · length. */

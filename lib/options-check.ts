@@ -1,4 +1,5 @@
 // A caller's options → checked ones with defaults, by the table of options.ts. Before it: model.ts; after it: plan.ts.
+import { readDevice } from './device-option'
 import { VitrineError } from './errors'
 import { type CallName, type CallOptions, type OptionRow, type OptionType, optionRows, type options, optionsOf } from './options'
 
@@ -42,11 +43,11 @@ function unknownOption(where: string, name: string, known: readonly string[]): V
 
 function checkOption(where: string, name: string, type: OptionType, value: unknown): unknown {
   if (!fits(type, value)) {
-    throw new VitrineError('ERR_OPTION_INVALID', `${where}: option '${name}' must be ${expected(type)}, found ${found(value)}`)
+    throw new VitrineError('ERR_OPTION_INVALID', `${where}: option '${name}' must be ${expected(type, value)}, found ${found(value)}`)
   }
   // Copied: a caller may change its own object during the call.
   if (Array.isArray(value)) return [...value]
-  return type.kind === 'size' && isRecord(value) ? { ...value } : value
+  return (type.kind === 'size' || type.kind === 'device') && isRecord(value) ? structuredClone(value) : value
 }
 
 const isInteger = (value: unknown, min: number, max: number) => Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max
@@ -72,13 +73,15 @@ function fits(type: OptionType, value: unknown): boolean {
       return isRecord(value) && typeof value.aborted === 'boolean' && typeof value.addEventListener === 'function'
     case 'object':
       return isRecord(value)
+    case 'device':
+      return typeof readDevice(value) !== 'string'
     default:
       return typeof value === type.kind
   }
 }
 
 /** What an option's value may be, in words; help and messages share it. */
-export function expected(type: OptionType): string {
+export function expected(type: OptionType, value?: unknown): string {
   const quoted = (values: readonly string[]) => values.map((value) => `'${value}'`).join(' | ')
   switch (type.kind) {
     case 'choice':
@@ -97,6 +100,8 @@ export function expected(type: OptionType): string {
       return 'an AbortSignal'
     case 'object':
       return 'an object'
+    case 'device':
+      return String(readDevice(value))
     default:
       return `a ${type.kind}`
   }

@@ -1,5 +1,6 @@
 // Every option of every call: type, range, default, help. The table is read by options-check.ts (the API's validation), by the CLI (flags
 // and --help) and by the tests; the interfaces below say the same to the compiler, and test/types holds the two together.
+import type { DeviceOptions } from './device-option'
 import { DEFAULT_MAX_PIXELS } from './image/decode'
 import type { Pipeline } from './image/pipeline'
 import { type PoolName, poolNames } from './pooling'
@@ -10,7 +11,7 @@ export type OptionType =
   | { kind: 'integer' | 'number'; min: number; max: number }
   | { kind: 'integers' }
   | { kind: 'size'; max: number }
-  | { kind: 'string' | 'boolean' | 'object' | 'function' | 'signal' }
+  | { kind: 'device' | 'string' | 'boolean' | 'object' | 'function' | 'signal' }
 
 export type CallName = 'load' | 'features' | 'stream' | 'classify' | 'attention' | 'preprocess'
 
@@ -31,16 +32,16 @@ const awaited = ['features', 'classify', 'attention', 'preprocess'] as const
 
 export const options = {
   device: {
-    type: { kind: 'string' },
+    type: { kind: 'device' },
     calls: ['load'],
     default: 'auto',
-    help: "where to compute: 'auto' or 'cpu'",
+    help: "where to compute: 'auto', 'cpu', 'ort-cpu', 'cuda', 'cuda:1', another provider of ONNX Runtime, or { name, … }",
   },
   dtype: {
-    type: { kind: 'choice', values: ['fp32', 'bf16', 'int8', 'auto'] },
+    type: { kind: 'choice', values: ['fp32', 'fp16', 'bf16', 'int8', 'auto'] },
     calls: ['load'],
     default: 'fp32',
-    help: "precision of the weights: 'fp32', or 'auto', which is fp32",
+    help: "precision of the weights; 'fp16' and 'bf16' on devices of ONNX Runtime; 'auto': fp16 on a GPU, else fp32",
   },
   threads: {
     type: { kind: 'integer', min: 1, max: 1024 },
@@ -125,7 +126,7 @@ export const options = {
   inFlight: {
     type: { kind: 'integer', min: 1, max: 65_536 },
     calls: ['stream'],
-    otherwise: '4 × threads',
+    otherwise: '4 × threads, on a GPU at least two batches',
     help: 'images decoded or waiting at most',
   },
   signal: {
@@ -164,10 +165,14 @@ export interface LoadProgress {
 export type ImageSize = number | { height: number; width: number }
 
 export interface LoadOptions {
-  /** Default `'auto'`, here the CPU. A device that is not there is ERR_DEVICE_UNAVAILABLE, never a silent fallback. */
-  device?: 'auto' | 'cpu' | (string & {}) | undefined
-  /** Default `'fp32'`. ERR_DTYPE_UNAVAILABLE for those that are not there yet. */
-  dtype?: 'fp32' | 'bf16' | 'int8' | 'auto' | undefined
+  /**
+   * Default `'auto'`: an NVIDIA GPU where one can be used, else the CPU; `model.info` says which, and why. `'cpu'` is vitrine's own engine
+   * (of an .onnx file ONNX Runtime's), `'ort-cpu'` ONNX Runtime on the CPU, `'cuda'`, `'cuda:1'` and every other name one of its execution
+   * providers. A device that cannot run is ERR_DEVICE_UNAVAILABLE, never a silent fallback.
+   */
+  device?: 'auto' | 'cpu' | 'ort-cpu' | 'cuda' | (string & {}) | DeviceOptions | undefined
+  /** Default `'fp32'`. `'fp16'` and `'bf16'` on devices of ONNX Runtime; `'auto'` is fp16 on a GPU, else fp32. Else ERR_DTYPE_UNAVAILABLE. */
+  dtype?: 'fp32' | 'fp16' | 'bf16' | 'int8' | 'auto' | undefined
   /** Threads to compute with, 1…1024. Default: the CPUs that affinity and the container's quota leave, or VITRINE_THREADS. */
   threads?: number | undefined
   /** Attention heads, where no config says how many. */
@@ -217,7 +222,7 @@ export interface PoolOptions {
 
 export interface FeaturesOptions extends PoolOptions, ImageOptions, Timeout, Collect {}
 export interface StreamOptions extends PoolOptions, ImageOptions {
-  /** Images decoded or waiting at most, 1…65536. Default 4 × threads. */
+  /** Images decoded or waiting at most, 1…65536. Default 4 × threads, on a GPU at least two batches. */
   inFlight?: number | undefined
 }
 export interface ClassifyOptions extends ImageOptions, Timeout {

@@ -1,10 +1,11 @@
 // What a call asks the engine for: its outputs and the shape of each. Before it: model.ts; after it: encode.ts.
 import type { Checkpoint } from './checkpoint/open'
+import { gridOf, tokensOf } from './checkpoint/shape'
 import { VitrineError } from './errors'
 import type { Size } from './families/family'
 import type { PoolOptions } from './options'
-import { defaultPool, type PoolName, poolBranches, poolDims, prefixRows } from './pooling'
-import type { EncoderSpec, Output } from './spec'
+import { defaultPool, type PoolName, poolBranches, poolDims } from './pooling'
+import type { Output } from './spec'
 
 export interface PlannedOutput {
   output: Output
@@ -12,39 +13,29 @@ export interface PlannedOutput {
   dims: number[]
 }
 
-/** Patches down and across. */
-export function gridOf(spec: EncoderSpec, size: Size): Size {
-  return { height: size.height / spec.patchHeight, width: size.width / spec.patchWidth }
-}
-
-/** Token rows of one image, prefix included. */
-export function tokensOf(spec: EncoderSpec, size: Size): number {
-  const grid = gridOf(spec, size)
-  return prefixRows(spec) + grid.height * grid.width
-}
-
 /** One output per layer and pool, layers outermost. */
 export function planPools(checkpoint: Checkpoint, size: Size, options: PoolOptions): PlannedOutput[] {
   const names = asArray<PoolName>(options.pool ?? defaultPool(checkpoint))
-  const layers = options.layers?.map((layer) => blockOf(layer, checkpoint.spec.blocks.length)) ?? [-1]
+  const layers = options.layers?.map((layer) => blockOf(layer, checkpoint)) ?? [-1]
   return layers.flatMap((layer) =>
     names.map((name) => {
       const branches = poolBranches(name, checkpoint)
-      return {
-        output: { kind: 'pool', branches, normalize: options.normalize ?? false, layer },
-        dims: poolDims(branches, checkpoint.spec, tokensOf(checkpoint.spec, size)),
-      }
+      const dims = poolDims(branches, checkpoint.shape, tokensOf(checkpoint.shape, size))
+      if (!dims) throw new VitrineError('ERR_POOL_UNAVAILABLE', `pool '${name}' is not available: ${unsized(checkpoint)}`)
+      return { output: { kind: 'pool', branches, normalize: options.normalize ?? false, layer }, dims }
     }),
   )
 }
 
 /** What the CLS token attended to in the last block: [heads, gridH, gridW]. */
 export function planAttention(checkpoint: Checkpoint, size: Size): PlannedOutput[] {
+  const { file, shape } = checkpoint
+  if (!shape.blocks) throw closed(file, 'attention is read')
   if (!checkpoint.hasCls) {
-    throw new VitrineError('ERR_POOL_UNAVAILABLE', `attention is what the CLS token attends to, and ${checkpoint.file} has no CLS token`)
+    throw new VitrineError('ERR_POOL_UNAVAILABLE', `attention is what the CLS token attends to, and ${file} has no CLS token`)
   }
-  const grid = gridOf(checkpoint.spec, size)
-  return [{ output: { kind: 'attention' }, dims: [checkpoint.spec.heads, grid.height, grid.width] }]
+  const grid = gridOf(shape, size)!
+  return [{ output: { kind: 'attention' }, dims: [shape.heads!, grid.height, grid.width] }]
 }
 
 /** Results in the form that the options ask for: one alone, an array by pool, and around it one by layer. */
@@ -55,7 +46,9 @@ export function arrange<T>(results: T[], options: PoolOptions): unknown {
 }
 
 /** 1…n or -n…-1 → blocks computed; -1 for the last, which the engine may cut short. */
-function blockOf(layer: number, blocks: number): number {
+function blockOf(layer: number, { file, shape }: Checkpoint): number {
+  if (!shape.blocks) throw closed(file, "option 'layers' reads blocks")
+  const blocks = shape.layers!
   const block = layer < 0 ? layer + blocks + 1 : layer
   if (block >= 1 && block <= blocks) return block === blocks ? -1 : block
   throw new VitrineError(
@@ -63,6 +56,18 @@ function blockOf(layer: number, blocks: number): number {
     `option 'layers' must hold numbers from 1 to ${blocks} or from -${blocks} to -1, found ${layer}`,
   )
 }
+
+function closed(file: string, what: string): VitrineError {
+  return new VitrineError(
+    'ERR_POOL_UNAVAILABLE',
+    `${what} inside the encoder, and of the ONNX graph ${file} vitrine sees the outputs alone; load the checkpoint's safetensors instead`,
+  )
+}
+
+const unsized = ({ file, shape }: Checkpoint) =>
+  shape.dim === undefined
+    ? `${file} does not say how wide its tokens are`
+    : `${file} does not say how many tokens it gives at this size; a config.json with model_type and patch_size beside it would`
 
 function asArray<T>(value: T | readonly T[]): readonly T[] {
   return Array.isArray(value) ? value : [value as T]

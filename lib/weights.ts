@@ -1,4 +1,4 @@
-// The weights of a spec into the engine, with progress. Before it: model.ts; after it: native.ts.
+// The weights of a spec into the engine, with progress. Before it: device.ts; after it: native.ts.
 import type { Cancellation } from './cancel'
 import { fromNative, type NativeModel, native } from './native'
 import type { LoadProgress } from './options'

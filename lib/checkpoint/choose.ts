@@ -1,4 +1,4 @@
-// Which weight file: of a folder by rank, or the one that the user names. Before it: open.ts; after it: safetensors.ts or shards.ts.
+// Which weight file: of a folder by rank, or the one that the user names. Before it: open.ts; after it: safetensors.ts, shards.ts or onnx.ts.
 import { readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { VitrineError } from '../errors'
@@ -18,11 +18,11 @@ const ranks: readonly (string | RegExp)[] = [
 ]
 
 /** Containers by the end of the name; those without a reader are recognised, so that the message can say what they are. */
-const containers: readonly { end: RegExp; kind?: 'safetensors' | 'shards'; what: string }[] = [
+const containers: readonly { end: RegExp; kind?: Chosen['kind']; what: string }[] = [
   { end: /\.safetensors$/i, kind: 'safetensors', what: 'safetensors' },
   { end: /\.safetensors\.index\.json$/i, kind: 'shards', what: 'safetensors in shards' },
   { end: /\.(bin|bin\.index\.json|pth|pt|ckpt)$/i, what: 'files of torch.save' },
-  { end: /\.onnx$/i, what: 'ONNX graphs' },
+  { end: /\.onnx$/i, kind: 'onnx', what: 'an ONNX graph' },
 ]
 
 /** A source that exists: a folder, or a weight file and the folder it lies in, where config.json and its kin are looked for. */
@@ -32,7 +32,7 @@ export interface Place {
 }
 export interface Chosen {
   file: string
-  kind: 'safetensors' | 'shards'
+  kind: 'safetensors' | 'shards' | 'onnx'
 }
 
 /** ERR_CHECKPOINT_NOT_FOUND where the source is no path that exists. */
@@ -57,7 +57,7 @@ export async function chooseFile(place: Place, file: string | undefined): Promis
 async function named(folder: string, file: string): Promise<string> {
   const path = resolve(folder, file)
   if (!(await look(path, 'weight file'))) {
-    const here = (await list(folder)).filter((name) => containers.some((c) => c.end.test(name)))
+    const here = await weightFiles(folder)
     const has = here.length ? `the folder has ${here.join(', ')}` : 'the folder has no weight file'
     throw new VitrineError('ERR_CHECKPOINT_NOT_FOUND', `no weight file ${path}, which option 'file' asks for: ${has}`)
   }
@@ -90,7 +90,17 @@ async function best(folder: string): Promise<string> {
   const names = ranks.map((rank) =>
     typeof rank === 'string' ? rank : rank.source.includes('pth') ? 'one *.pth or *.pt' : 'one *.safetensors',
   )
-  throw new VitrineError('ERR_CHECKPOINT_NOT_FOUND', `no weight file in the folder ${folder}: looked for ${names.join(', ')}`)
+  // A quantised or otherwise changed graph gives other vectors: it is never taken unless it is asked for.
+  const others = await weightFiles(folder)
+  const hint = others.length ? `; option 'file' takes ${others.join(' or ')}` : ''
+  throw new VitrineError('ERR_CHECKPOINT_NOT_FOUND', `no weight file in the folder ${folder}: looked for ${names.join(', ')}${hint}`)
+}
+
+/** Files of a folder, and of `onnx/` in it, whose names end like weights. */
+async function weightFiles(folder: string): Promise<string[]> {
+  const graphs = (await look(join(folder, 'onnx'), 'folder'))?.isDirectory() ? await list(join(folder, 'onnx')) : []
+  const all = [...(await list(folder)), ...graphs.map((name) => `onnx/${name}`)]
+  return all.filter((name) => containers.some((c) => c.end.test(name)))
 }
 
 async function list(folder: string): Promise<string[]> {
@@ -105,13 +115,13 @@ async function list(folder: string): Promise<string[]> {
   }
 }
 
-function container(path: string): 'safetensors' | 'shards' {
+function container(path: string): Chosen['kind'] {
   const found = containers.find((candidate) => candidate.end.test(path))
   if (found?.kind) return found.kind
   const what = found ? `${found.what} are not read yet` : 'its name ends like no weight file that vitrine knows'
   throw new VitrineError(
     'ERR_CHECKPOINT_UNSUPPORTED',
-    `${path}: ${what}: expected a .safetensors file, a .safetensors.index.json, or a folder with one of them`,
+    `${path}: ${what}: expected a .safetensors file, a .safetensors.index.json, an .onnx file, or a folder with one of them`,
   )
 }
 

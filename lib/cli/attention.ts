@@ -19,8 +19,9 @@ export async function attention(inputs: string[], flags: Flags): Promise<ExitCod
   const sources = await expandInputs(inputs)
   const model = await openModel(flags)
   const head = flags.head as number | undefined
-  if (head !== undefined && !(Number.isInteger(head) && head >= 0 && head < model.info.heads)) {
-    throw new CommandError(exitCodes.usage, `--head must be from 0 to ${model.info.heads - 1}; found ${head}`)
+  const heads = model.info.heads ?? Number.POSITIVE_INFINITY
+  if (head !== undefined && !(Number.isInteger(head) && head >= 0 && head < heads)) {
+    throw new CommandError(exitCodes.usage, `--head must be from 0 to ${heads - 1}; found ${head}`)
   }
   const folder = flags.output as string
   const names = outputNames(sources)

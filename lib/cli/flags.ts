@@ -46,6 +46,8 @@ function placeholder(type: OptionType): string {
       return 'n'
     case 'size':
       return 'n|HxW'
+    case 'device':
+      return 'name|json'
     case 'object':
       return 'json|file'
     default:
@@ -69,6 +71,8 @@ export function parse(text: string, type: OptionType): unknown {
       const [height, width] = text.split(/x/i).map(number)
       return width === undefined ? height : { height, width }
     }
+    case 'device':
+      return text.trimStart().startsWith('{') ? json(text) : text
     case 'object':
       return json(text)
     default:

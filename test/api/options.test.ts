@@ -8,8 +8,26 @@ const calls: CallName[] = ['load', 'features', 'stream', 'classify', 'attention'
 
 /** By option: values that are right, and values that are not. */
 const values: Record<string, { right: unknown[]; wrong: unknown[] }> = {
-  device: { right: ['auto', 'cpu', 'cuda'], wrong: [1, null, {}] },
-  dtype: { right: ['fp32', 'bf16', 'int8', 'auto'], wrong: ['fp16', 'FP32', 32] },
+  device: {
+    right: [
+      ...['auto', 'cpu', 'ort-cpu', 'cuda', 'cuda:1', 'CoreML'],
+      { name: 'cuda' },
+      { name: 'cuda:0', memoryLimit: 1e9, tf32: true, graphCapture: false, batch: 8, options: { a: 'b', c: 1, d: true } },
+    ],
+    wrong: [
+      ...[1, null, {}, '', 'cuda:', 'cuda:x', ':1', 'two words', { name: 5 }, { name: 'cuda', colour: 1 }, ['cuda']],
+      ...[
+        { memoryLimit: 0 },
+        { tf32: 1 },
+        { graphCapture: 'yes' },
+        { batch: 0 },
+        { batch: 1.5 },
+        { options: 5 },
+        { options: { a: null } },
+      ].map((settings) => ({ name: 'cuda', ...settings })),
+    ],
+  },
+  dtype: { right: ['fp32', 'fp16', 'bf16', 'int8', 'auto'], wrong: ['fp64', 'FP32', 32] },
   threads: { right: [1, 8], wrong: [0, -1, 1.5, Number.NaN, '2', 1025, 2n] },
   heads: { right: [1, 12], wrong: [0, '12', Number.POSITIVE_INFINITY] },
   file: { right: ['model.safetensors'], wrong: [1, true] },

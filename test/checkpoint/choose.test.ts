@@ -20,8 +20,8 @@ const ranks: [string, 'read' | 'refused'][] = [
   ['pytorch_model.bin.index.json', 'refused'],
   ['weights.safetensors', 'read'],
   ['weights.pth', 'refused'],
-  ['onnx/model.onnx', 'refused'],
-  ['model.onnx', 'refused'],
+  ['onnx/model.onnx', 'read'],
+  ['model.onnx', 'read'],
 ]
 
 describe('the file of a folder', () => {
@@ -53,6 +53,20 @@ describe('the file of a folder', () => {
     await rejects(choose(folder, 'd.safetensors'), 'ERR_CHECKPOINT_NOT_FOUND', /d\.safetensors/, /a\.safetensors, b\.safetensors, c\.pth/)
     await rejects(choose(folder, 'c.pth'), 'ERR_CHECKPOINT_UNSUPPORTED', /c\.pth/, /torch\.save/)
     await rejects(choose(folder, 'notes.txt'), 'ERR_CHECKPOINT_UNSUPPORTED', /notes\.txt/)
+  })
+
+  test('a quantised graph is taken when it is asked for, never of itself', async () => {
+    const folder = temporaryFolder({ 'config.json': '{}' })
+    mkdirSync(join(folder, 'onnx'))
+    for (const name of ['model_quantized.onnx', 'model_fp16.onnx']) writeFileSync(join(folder, 'onnx', name), '')
+    await rejects(choose(folder), 'ERR_CHECKPOINT_NOT_FOUND', /'file' takes onnx\/model_fp16\.onnx or onnx\/model_quantized\.onnx/)
+    const path = join(folder, 'onnx', 'model_quantized.onnx')
+    expect(await choose(folder, 'onnx/model_quantized.onnx')).toEqual({ file: path, kind: 'onnx' })
+    await rejects(
+      choose(folder, 'onnx/model.onnx'),
+      'ERR_CHECKPOINT_NOT_FOUND',
+      /the folder has onnx\/model_fp16\.onnx, onnx\/model_quantized/,
+    )
   })
 
   test('a file is itself; another one beside it is no option', async () => {

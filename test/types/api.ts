@@ -61,6 +61,13 @@ export async function loading() {
   same<Awaited<ReturnType<typeof load>>, Model>()
   const options: LoadOptions = { device: 'cpu', dtype: 'fp32', threads: 2, preprocess: { crop: null }, imageSize: { height: 1, width: 2 } }
   await using model = await load('folder', options)
+  await load('folder', { device: 'cuda:1', dtype: 'fp16' })
+  await load('model.onnx', {
+    device: { name: 'cuda', memoryLimit: 2 ** 30, tf32: true, graphCapture: true, batch: 8, options: { key: 'value' } },
+  })
+  same<(typeof model)['info']['device'], string>()
+  same<(typeof model)['info']['deviceNote'], string | undefined>()
+  same<(typeof model)['info']['layers'], number | undefined>()
   await load({ progress: ({ stage, loaded, total }) => void [stage, loaded / total] })
   await load(new URL('file:///checkpoint'))
   same<keyof typeof errorCodes, VitrineError['code']>()
@@ -81,7 +88,9 @@ export async function refused(model: Model) {
   // @ts-expect-error pixel values are one batch, not one of several images
   await model.features([{ type: 'float32', dims: [1, 3, 2, 2], data: new Float32Array(12) }])
   // @ts-expect-error a dtype that vitrine does not know
-  await load('folder', { dtype: 'fp16' })
+  await load('folder', { dtype: 'fp64' })
+  // @ts-expect-error a device without a name
+  await load('folder', { device: { memoryLimit: 5 } })
   // @ts-expect-error an option that does not exist
   await load('folder', { quantized: true })
   // @ts-expect-error info is not to be written

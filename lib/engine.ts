@@ -1,0 +1,57 @@
+// What computes: vitrine's own engine, or sessions of ONNX Runtime (onnx/sessions.ts). Before it: call.ts, which asks it to get ready for a
+// call; after it: encode.ts, which runs one image after another, and native.ts.
+import type { NativeJob, NativeModel, NativePicture, NativePixels, NativeTimings } from './native'
+import type { Output } from './spec'
+
+/** Pictures are decoded, cropped and normalised behind this line; pixel values are normalised already. */
+export type InputKind = NativePicture['kind'] | NativePixels['kind']
+/** Precision of the weights. */
+export type DType = 'fp32' | 'fp16' | 'bf16' | 'int8'
+
+/** What `model.info` says about where and how a model runs. */
+export interface EngineInfo {
+  /** What really computes: 'cpu', 'ort-cpu', 'cuda:0', …. */
+  device: string
+  /** Why it is not what `device: 'auto'` could have given. */
+  deviceNote?: string
+  /** ONNX Runtime's execution provider, proven by a run where it is not the CPU's; absent on vitrine's own engine. */
+  provider?: string
+  /** The library behind it. */
+  onnxruntime?: { version: string; path: string }
+  dtype: DType
+  isa: string
+  threads: number
+  weightBytes: number
+}
+
+/** Computes the outputs that it was prepared for. */
+export interface Runner {
+  /** `sinks` and `row` as NativeModel.run has them; `burst`: images, this one included, that the caller is about to hand over. */
+  run(image: NativePicture | NativePixels, sinks: Float32Array[], row: number, burst: number): NativeJob<NativeTimings>
+  /** To be called when the call has ended. */
+  done(): void
+}
+
+export interface Engine {
+  readonly info: EngineInfo
+  /** Images decoded or waiting at most. */
+  readonly inFlight: number
+  /** What a call needs: at once, or after a session was built for it. */
+  prepare(kind: InputKind, outputs: Output[]): Runner | Promise<Runner>
+  /** Resolves when everything is let go; nothing may be running. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Images of one model that are decoded or waiting at most, per thread. */
+export const IN_FLIGHT_PER_THREAD = 4
+
+/** The engine of native/engine. */
+export function nativeEngine(model: NativeModel, note: string | undefined): Engine {
+  const { isa, threads, weightBytes } = model
+  return {
+    info: { device: 'cpu', ...(note !== undefined && { deviceNote: note }), dtype: 'fp32', isa, threads, weightBytes },
+    inFlight: IN_FLIGHT_PER_THREAD * threads,
+    prepare: (_, outputs) => ({ run: (image, sinks, row) => model.run(image, outputs, sinks, row), done: () => {} }),
+    close: async () => model.close(),
+  }
+}
