@@ -1,5 +1,5 @@
 // What the tests of lib/onnx share: fixtures that open, the outputs that goldens are of, and a graph run by the evaluator.
-import { type Checkpoint, openCheckpoint } from '../../lib/checkpoint/open'
+import { openCheckpoint, type SpecCheckpoint } from '../../lib/checkpoint/open'
 import { buildGraph, type Graph, type GraphOptions } from '../../lib/onnx/graph'
 import { WeightReader } from '../../lib/onnx/values'
 import { availablePools, poolBranches } from '../../lib/pooling'
@@ -12,7 +12,7 @@ import { expectWithin } from '../support/tolerance'
 export const plain: GraphOptions = { input: 'float32', outputs: {}, type: 'float32', fused: false, position: 'weight' }
 
 /** undefined for a checkpoint of VITRINE_FIXTURES that vitrine cannot open (yet), or opens without a spec; the parity tests judge that. */
-export async function openKnown({ source, folder, golden }: Fixture): Promise<Checkpoint | undefined> {
+export async function openKnown({ source, folder, golden }: Fixture): Promise<SpecCheckpoint | undefined> {
   if (golden.refuse) return undefined
   if (folder.startsWith(ownFixtures)) return openCheckpoint(source, {})
   const opened = await openCheckpoint(source, {}).catch(() => undefined)
