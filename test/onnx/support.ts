@@ -20,7 +20,7 @@ export async function openKnown({ source, folder, golden }: Fixture): Promise<Sp
 }
 
 /** Every pool the checkpoint has and its attention, by the names of the goldens. */
-export function everyOutput(checkpoint: Checkpoint): Record<string, Output> {
+export function everyOutput(checkpoint: SpecCheckpoint): Record<string, Output> {
   const outputs: Record<string, Output> = {}
   for (const pool of availablePools(checkpoint))
     outputs[pool] = { kind: 'pool', branches: poolBranches(pool, checkpoint), normalize: false, layer: -1 }
