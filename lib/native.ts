@@ -76,6 +76,106 @@ export interface NativeLoadJob extends NativeJob<NativeModel> {
   progress(): { loaded: number; total: number }
 }
 
+/** An ONNX Runtime library, opened once per process and never closed. */
+export interface OnnxLibrary {
+  path: string
+  version: string
+  /** What the library was built with: 'CPUExecutionProvider', 'CUDAExecutionProvider', … */
+  providers: string[]
+}
+
+/** Others are named as ONNX names them, in lower case; sessions compute with these. */
+export type OnnxType = 'float32' | 'float16' | 'bfloat16' | 'uint8' | 'int64' | (string & {})
+
+export interface OnnxPort {
+  name: string
+  type: OnnxType
+  /** A string is a dimension that may take any size, '' where the file gives it no name. */
+  dims: (number | string)[]
+}
+
+/** A weight that the model marks as external: read from the checkpoint's files, converted, and where asked transposed from [out, in]. */
+export interface OnnxWeight {
+  name: string
+  /** Of the result: [in, out] where `transpose`. */
+  dims: number[]
+  tensor: Tensor
+  transpose: boolean
+  type: 'float32' | 'float16' | 'bfloat16'
+}
+
+export interface OnnxModelSource {
+  /** Sessions of one key are one session in the whole process, counted: the key names everything that makes two differ. */
+  key: string
+  /** Absolute path of ONNX Runtime. */
+  library: string
+  /** A file, beside which ONNX Runtime finds external data, or the bytes of a ModelProto, which are copied. */
+  model: string | Uint8Array
+  /** What `TensorPart.file` of the weights and of the position table means. */
+  files?: string[]
+  stamps?: FileStamp[]
+  weights?: OnnxWeight[]
+  /** Graph input `input` [1, prefixRows + grid, dim]: the table, resized natively for each grid, which is kept. */
+  position?: {
+    input: string
+    table: Tensor
+    dim: number
+    prefixRows: number
+    gridHeight: number
+    gridWidth: number
+    resize: PositionResize
+    patchHeight: number
+    patchWidth: number
+  }
+  provider: { name: string; options: Record<string, string> }
+  /** Of the CPU provider, inside one operator. */
+  threads: number
+  /** Name of the picture input: uint8 [B, H, W, 3], or float32, float16 or bfloat16 [B, 3, H, W]. */
+  input: string
+  /** Most images of one run; a graph with a fixed batch takes exactly that many, padded. */
+  batch: number
+  graphCapture: boolean
+}
+
+export interface OnnxOutput {
+  /** Name of a graph output [B, …], widened to float32. */
+  port: string
+  /** Rows of a port [B, T, D], concatenated; `afterNorm` is not looked at. Absent: all of it. */
+  terms?: PoolTerm[]
+  /** Unit length of each token of a lone run of rows, else of the whole. */
+  normalize: boolean
+}
+
+/** A crop for a float input becomes (value · rescale − mean) / std. */
+export interface OnnxNormalise {
+  mean: [number, number, number]
+  std: [number, number, number]
+  rescale: number
+}
+
+export interface NativeOnnxModel {
+  readonly inputs: OnnxPort[]
+  readonly outputs: OnnxPort[]
+  /** Of weights that were handed over; 0 for a file. */
+  readonly weightBytes: number
+  /** Images of one run at most: `batch`, or what the graph fixes. */
+  readonly batch: number
+  /**
+   * One image. A picture is cropped on the pool, then waits with its like (same height and width) for the session's own thread, which runs
+   * up to `batch` at once. `burst` is how many images the caller is about to submit in this turn of the event loop: the thread waits for
+   * them, at most 5 ms, before it runs a smaller batch. Sinks as in {@link NativeModel.run}. Throws where image and graph do not fit.
+   */
+  run(
+    image: NativePicture | NativePixels,
+    outputs: OnnxOutput[],
+    sinks: Float32Array[],
+    row: number,
+    options: { burst: number; normalise: OnnxNormalise },
+  ): NativeJob<NativeTimings>
+  /** Idempotent; running jobs keep what they need and settle normally. */
+  close(): void
+}
+
 export interface NativeRuntime {
   isa: string
   /** Every instruction set compiled in, weakest first. */
@@ -97,93 +197,12 @@ export interface NativeCounters {
   weightBytes: number
   environments: number
   poolThreads: number
-}
-
-/** An ONNX Runtime library, opened once per process and never closed. */
-export interface OnnxLibrary {
-  path: string
-  version: string
-  /** As ORT names them: CUDAExecutionProvider, …, CPUExecutionProvider. */
-  providers: string[]
-}
-/** As ONNX names them in lower case. */
-export type OnnxType = 'float32' | 'float16' | 'bfloat16' | 'uint8' | 'int64' | (string & {})
-export interface OnnxPort {
-  name: string
-  type: OnnxType
-  /** A string is a dimension that may take any size; '' where the file gives it no name. */
-  dims: (number | string)[]
-}
-
-/** A weight that the model file marks as external: read from the checkpoint's files, converted, transposed [out, in] → [in, out] if asked. */
-export interface OnnxWeight {
-  name: string
-  dims: number[]
-  tensor: Tensor
-  transpose: boolean
-  type: 'float32' | 'float16' | 'bfloat16'
-}
-
-export interface OnnxModelSource {
-  /** Sessions of one key are one session in the whole process, counted; the key names everything that makes two differ. */
-  key: string
-  /** Absolute path of the library. */
-  library: string
-  /** A file (ORT then finds external data beside it), or the bytes of a ModelProto. */
-  model: string | Uint8Array
-  files?: string[]
-  stamps?: FileStamp[]
-  weights?: OnnxWeight[]
-  /** Position table as a graph input [1, rows, D]: resized per grid natively by the family's rule, kept per grid. */
-  position?: {
-    input: string
-    table: Tensor
-    dim: number
-    prefixRows: number
-    gridHeight: number
-    gridWidth: number
-    resize: PositionResize
-    patchHeight: number
-    patchWidth: number
-  }
-  /** In lower case, without "ExecutionProvider". */
-  provider: { name: string; options: Record<string, string> }
-  /** Intra-op threads of the CPU provider. */
-  threads: number
-  /** Name of the picture input. */
-  input: string
-  /** Most images of one Run; a graph with a fixed batch gets exactly that many, padded. */
-  batch: number
-  graphCapture: boolean
-}
-export interface OnnxOutput {
-  /** Name of the graph's output, [B, …]; widened to float32. */
-  port: string
-  /** Rows to take of a port [B, T, D], concatenated; absent: all of it. */
-  terms?: PoolTerm[]
-  /** Unit length of each token of a lone run of rows, else of the whole. */
-  normalize: boolean
-}
-/** How a crop becomes the values of a float input: (value · rescale − mean) / std. */
-export interface OnnxNormalise {
-  mean: [number, number, number]
-  std: [number, number, number]
-  rescale: number
-}
-export interface NativeOnnxModel {
-  readonly inputs: OnnxPort[]
-  readonly outputs: OnnxPort[]
-  /** Of weights handed over; 0 for a file. */
-  readonly weightBytes: number
-  /** One image; it waits with its like for the session's thread. `burst`: how many images are about to be submitted in this turn. */
-  run(
-    image: NativePicture | NativePixels,
-    outputs: OnnxOutput[],
-    sinks: Float32Array[],
-    row: number,
-    options: { burst: number; normalise: OnnxNormalise },
-  ): NativeJob<NativeTimings>
-  close(): void
+  /** ONNX Runtime sessions that exist, runs begun by them, and images in those runs. */
+  onnxSessions: number
+  onnxRuns: number
+  onnxImages: number
+  /** Runs going on now. */
+  onnxRunning: number
 }
 
 export interface NativeAddon {
@@ -195,6 +214,10 @@ export interface NativeAddon {
   crop(picture: NativePicture, sink: Uint8Array, row: number): NativeJob<NativeTimings>
   /** The table [stored patches, dim] resized to another grid by the family's rule, written to sink [wanted patches, dim]. */
   resizePositions(table: Float32Array, stored: Size, wanted: Size, dim: number, resize: PositionResize, sink: Float32Array): NativeJob<void>
+  /** ERR_DEVICE_UNAVAILABLE with what is wrong with the file. */
+  openOnnxLibrary(path: string): NativeJob<OnnxLibrary>
+  /** `cancel()` rejects at once with ERR_ABORTED; what was begun is let go when it ends. */
+  loadOnnxModel(source: OnnxModelSource): NativeJob<NativeOnnxModel>
   counters(options?: { reset: boolean }): NativeCounters
 }
 

@@ -32,7 +32,7 @@ function need(tool, why) {
 }
 
 if (newer(join(root, 'package-lock.json'), join(root, 'node_modules', '.package-lock.json'))) {
-  run('installing packages', 'npm', ['ci', '--no-audit', '--no-fund'])
+  run('installing packages', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'])
 }
 need('cmake', 'build the addon (3.20 or newer, with a C++20 compiler)')
 run('building the addon', 'npm', ['run', '--silent', 'build:native'])
