@@ -7,6 +7,7 @@
 #include "binding/images.h"
 #include "binding/introspection.h"
 #include "binding/load.h"
+#include "binding/onnx.h"
 #include "binding/positions.h"
 
 namespace {
@@ -17,6 +18,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("loadModel", Napi::Function::New(env, vitrine::LoadModel, "loadModel"));
   exports.Set("crop", Napi::Function::New(env, vitrine::Crop, "crop"));
   exports.Set("resizePositions", Napi::Function::New(env, vitrine::ResizePositions, "resizePositions"));
+  exports.Set("openOnnxLibrary", Napi::Function::New(env, vitrine::OpenOnnxLibrary, "openOnnxLibrary"));
+  exports.Set("loadOnnxModel", Napi::Function::New(env, vitrine::LoadOnnxModel, "loadOnnxModel"));
   exports.Set("counters", Napi::Function::New(env, vitrine::ReadCounters, "counters"));
   return exports;
 }

@@ -6,56 +6,10 @@
 #include <utility>
 
 #include "results.h"
+#include "values.h"
 
 namespace vitrine {
 namespace {
-
-[[noreturn]] void Throw(Napi::Env env, const char* code, std::string message) {
-  throw ToError(env, Status::Error(code, std::move(message)));
-}
-
-[[noreturn]] void Expected(Napi::Value value, const char* what, const char* kind) {
-  Throw(value.Env(), "ERR_INTERNAL", std::string("argument ") + what + ": expected " + kind);
-}
-
-Napi::Object Object(Napi::Value value, const char* what) {
-  if (!value.IsObject()) Expected(value, what, "an object");
-  return value.As<Napi::Object>();
-}
-
-double Number(Napi::Value value, const char* what) {
-  if (!value.IsNumber()) Expected(value, what, "a number");
-  return value.As<Napi::Number>().DoubleValue();
-}
-
-bool Boolean(Napi::Value value, const char* what) {
-  if (!value.IsBoolean()) Expected(value, what, "a boolean");
-  return value.As<Napi::Boolean>();
-}
-
-std::string String(Napi::Value value, const char* what) {
-  if (!value.IsString()) Expected(value, what, "a string");
-  return value.As<Napi::String>().Utf8Value();
-}
-
-template <class T>
-T OneOf(Napi::Value value, const char* what, std::initializer_list<std::pair<const char*, T>> names) {
-  const std::string name = String(value, what);
-  for (const auto& [known, meaning] : names) {
-    if (name == known) return meaning;
-  }
-  Expected(value, what, "another name than the one found");
-}
-
-template <class F>
-void ForEach(Napi::Value value, const char* what, const F& f) {
-  if (!value.IsArray()) Expected(value, what, "an array");
-  const auto array = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); i++) {
-    const Napi::HandleScope scope(value.Env());
-    f(array.Get(i));
-  }
-}
 
 int64_t Size(Napi::Object object, const char* field) { return ReadInteger(object.Get(field), field, 0, int64_t{1} << 40); }
 
@@ -68,26 +22,6 @@ Activation ReadActivation(Napi::Value value) {
                             {"relu", Activation::kRelu},
                             {"silu", Activation::kSilu},
                             {"tanh", Activation::kTanh}});
-}
-
-Tensor ReadTensor(Napi::Value value, const char* role) {
-  Tensor tensor;
-  if (value.IsUndefined()) return tensor;
-  ForEach(value, role, [&](Napi::Value item) {
-    const Napi::Object object = Object(item, role);
-    TensorPart part;
-    part.name = String(object.Get("name"), "name");
-    const Napi::Value zeros = object.Get("zeros");
-    ForEach(zeros.IsUndefined() ? object.Get("shape") : zeros, "shape",
-            [&](Napi::Value side) { part.shape.push_back(ReadInteger(side, "shape", 0, int64_t{1} << 40)); });
-    if (zeros.IsUndefined()) {
-      part.file = int32_t(ReadInteger(object.Get("file"), "file", 0, 1 << 20));
-      part.offset = uint64_t(ReadInteger(object.Get("offset"), "offset", 0, int64_t{1} << 53));
-      part.dtype = OneOf<DType>(object.Get("dtype"), "dtype", {{"f32", DType::kF32}, {"f16", DType::kF16}, {"bf16", DType::kBF16}});
-    }
-    tensor.parts.push_back(std::move(part));
-  });
-  return tensor;
 }
 
 Linear ReadLinear(Napi::Value value, const char* role) {
@@ -114,21 +48,6 @@ Block ReadBlock(Napi::Value value) {
           .fc1 = ReadLinear(object.Get("fc1"), "fc1"),
           .fc2 = ReadLinear(object.Get("fc2"), "fc2"),
           .scale2 = ReadTensor(object.Get("scale2"), "scale2")};
-}
-
-uint64_t BigInt(Napi::Value value, const char* what) {
-  if (!value.IsBigInt()) Expected(value, what, "a bigint");
-  bool lossless = false;
-  return value.As<Napi::BigInt>().Uint64Value(&lossless);
-}
-
-void ReadTriple(Napi::Value value, const char* what, double* out) {
-  int count = 0;
-  ForEach(value, what, [&](Napi::Value item) {
-    if (count < 3) out[count] = Number(item, what);
-    count++;
-  });
-  if (count != 3) Expected(value, what, "three numbers");
 }
 
 int32_t Side(Napi::Object object, const char* field) { return int32_t(ReadInteger(object.Get(field), field, 1, kLargestSide)); }
@@ -162,19 +81,6 @@ Geometry ReadGeometry(Napi::Value value) {
   return geometry;
 }
 
-// The elements of a typed array: null where its buffer was detached, and then no elements.
-template <class T>
-T* Elements(Napi::Value value, napi_typedarray_type type, const char* what, size_t* length) {
-  bool is_typed_array = false;
-  napi_typedarray_type found;
-  void* data = nullptr;
-  if (napi_is_typedarray(value.Env(), value, &is_typed_array) != napi_ok || !is_typed_array) Expected(value, what, "a typed array");
-  if (napi_get_typedarray_info(value.Env(), value, &found, length, &data, nullptr, nullptr) != napi_ok) throw Napi::Error::New(value.Env());
-  if (found != type) Expected(value, what, "a typed array of another type");
-  if (data == nullptr) *length = 0;
-  return static_cast<T*>(data);
-}
-
 template <class T>
 T* Sink(Napi::Value value, napi_typedarray_type type, int64_t row, int64_t length) {
   size_t elements = 0;
@@ -189,6 +95,52 @@ T* Sink(Napi::Value value, napi_typedarray_type type, int64_t row, int64_t lengt
 
 }  // namespace
 
+Tensor ReadTensor(Napi::Value value, const char* role) {
+  Tensor tensor;
+  if (value.IsUndefined()) return tensor;
+  ForEach(value, role, [&](Napi::Value item) {
+    const Napi::Object object = Object(item, role);
+    TensorPart part;
+    part.name = String(object.Get("name"), "name");
+    const Napi::Value zeros = object.Get("zeros");
+    ForEach(zeros.IsUndefined() ? object.Get("shape") : zeros, "shape",
+            [&](Napi::Value side) { part.shape.push_back(ReadInteger(side, "shape", 0, int64_t{1} << 40)); });
+    if (zeros.IsUndefined()) {
+      part.file = int32_t(ReadInteger(object.Get("file"), "file", 0, 1 << 20));
+      part.offset = uint64_t(ReadInteger(object.Get("offset"), "offset", 0, int64_t{1} << 53));
+      part.dtype = OneOf<DType>(object.Get("dtype"), "dtype", {{"f32", DType::kF32}, {"f16", DType::kF16}, {"bf16", DType::kBF16}});
+    }
+    tensor.parts.push_back(std::move(part));
+  });
+  return tensor;
+}
+
+void ReadTriple(Napi::Value value, const char* what, double* out) {
+  int count = 0;
+  ForEach(value, what, [&](Napi::Value item) {
+    if (count < 3) out[count] = Number(item, what);
+    count++;
+  });
+  if (count != 3) Expected(value, what, "three numbers");
+}
+
+void ReadFiles(Napi::Object object, EncoderSpec* spec) {
+  ForEach(object.Get("files"), "files", [&](Napi::Value file) { spec->files.push_back(String(file, "files")); });
+  const Napi::Value stamps = object.Get("stamps");
+  if (stamps.IsUndefined()) return;
+  ForEach(stamps, "stamps", [&](Napi::Value item) {
+    const Napi::Object stamp = Object(item, "stamps");
+    spec->stamps.push_back(
+        {BigInt(stamp.Get("ino"), "ino"), BigInt(stamp.Get("size"), "size"), int64_t(BigInt(stamp.Get("mtimeNs"), "mtimeNs"))});
+  });
+}
+
+PoolTerm ReadTerm(Napi::Value value) {
+  const Napi::Object term = Object(value, "term");
+  return {Size(term, "row"), ReadInteger(term.Get("count"), "count", -1, int64_t{1} << 40), Boolean(term.Get("mean"), "mean"),
+          Boolean(term.Get("afterNorm"), "afterNorm")};
+}
+
 int64_t ReadInteger(Napi::Value value, const char* what, int64_t least, int64_t most) {
   const double number = Number(value, what);
   if (!(number >= double(least) && number <= double(most)) || number != std::floor(number)) {
@@ -202,14 +154,7 @@ int64_t ReadInteger(Napi::Value value, const char* what, int64_t least, int64_t 
 EncoderSpec ReadSpec(Napi::Value value) {
   const Napi::Object object = Object(value, "spec");
   EncoderSpec spec;
-  ForEach(object.Get("files"), "files", [&](Napi::Value file) { spec.files.push_back(String(file, "files")); });
-  if (const Napi::Value stamps = object.Get("stamps"); !stamps.IsUndefined()) {
-    ForEach(stamps, "stamps", [&](Napi::Value item) {
-      const Napi::Object stamp = Object(item, "stamps");
-      spec.stamps.push_back(
-          {BigInt(stamp.Get("ino"), "ino"), BigInt(stamp.Get("size"), "size"), int64_t(BigInt(stamp.Get("mtimeNs"), "mtimeNs"))});
-    });
-  }
+  ReadFiles(object, &spec);
   spec.dim = Size(object, "dim");
   spec.heads = Size(object, "heads");
   spec.head_dim = Size(object, "headDim");
@@ -260,11 +205,7 @@ std::vector<Output> ReadOutputs(Napi::Value value) {
       ForEach(object.Get("branches"), "branches", [&](Napi::Value branch_value) {
         const Napi::Object branch_object = Object(branch_value, "branch");
         PoolBranch branch{.terms = {}, .head = int32_t(ReadInteger(branch_object.Get("head"), "head", -1, 1 << 20))};
-        ForEach(branch_object.Get("terms"), "terms", [&](Napi::Value term_value) {
-          const Napi::Object term = Object(term_value, "term");
-          branch.terms.push_back({Size(term, "row"), ReadInteger(term.Get("count"), "count", -1, int64_t{1} << 40),
-                                  Boolean(term.Get("mean"), "mean"), Boolean(term.Get("afterNorm"), "afterNorm")});
-        });
+        ForEach(branch_object.Get("terms"), "terms", [&](Napi::Value term_value) { branch.terms.push_back(ReadTerm(term_value)); });
         output.branches.push_back(std::move(branch));
       });
     }

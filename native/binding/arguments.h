@@ -15,6 +15,12 @@ namespace vitrine {
 EncoderSpec ReadSpec(Napi::Value value);
 std::vector<Output> ReadOutputs(Napi::Value value);
 
+// Parts of a spec that other arguments have too. ReadFiles: `files` and `stamps`.
+Tensor ReadTensor(Napi::Value value, const char* role);
+void ReadFiles(Napi::Object object, EncoderSpec* spec);
+PoolTerm ReadTerm(Napi::Value value);
+void ReadTriple(Napi::Value value, const char* what, double* out);
+
 // A whole number from least to most; `what` is what messages call it.
 int64_t ReadInteger(Napi::Value value, const char* what, int64_t least, int64_t most);
 

@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "../engine/counters.h"
 #include "../engine/encoder.h"
 #include "../engine/picture.h"
 #include "../engine/pool.h"
@@ -11,29 +10,11 @@
 #include "../platform/cpu_limits.h"
 #include "arguments.h"
 #include "job.h"
+#include "picture_counted.h"
 #include "results.h"
 
 namespace vitrine {
 namespace {
-
-// A decoded picture counts from here until its job has settled.
-class PictureCounted {
- public:
-  PictureCounted() = default;
-  void Begin() {
-    counting_ = true;
-    const int64_t now = ++counters.pictures;
-    int64_t peak = counters.pictures_peak.load();
-    while (peak < now && !counters.pictures_peak.compare_exchange_weak(peak, now)) {}
-  }
-  void End() {
-    if (std::exchange(counting_, false)) counters.pictures--;
-  }
-  ~PictureCounted() { End(); }
-
- private:
-  bool counting_ = false;
-};
 
 class ImageJob : public Job {
  public:

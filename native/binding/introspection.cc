@@ -43,6 +43,10 @@ Napi::Value ReadCounters(const Napi::CallbackInfo& info) {
   set("weightBytes", counters.weight_bytes);
   set("environments", counters.environments);
   set("poolThreads", counters.pool_threads);
+  set("onnxSessions", counters.onnx_sessions);
+  set("onnxRuns", counters.onnx_runs);
+  set("onnxImages", counters.onnx_images);
+  set("onnxRunning", counters.onnx_running);
   if (info[0].IsObject() && info[0].As<Napi::Object>().Get("reset").ToBoolean()) counters.pictures_peak = counters.pictures.load();
   return result;
 }

@@ -10,27 +10,6 @@ namespace {
 
 Status Unavailable(std::string message) { return Status::Error("ERR_POOL_UNAVAILABLE", "output: " + std::move(message)); }
 
-RowRange RowsOf(const PoolTerm& term, int64_t tokens) { return {term.row, term.count == -1 ? tokens : term.row + term.count}; }
-
-// Sums in double, row after row.
-void MeanOfRows(Matrix rows, RowRange range, int64_t dim, double* sums, float* out) {
-  std::fill_n(sums, dim, 0.0);
-  for (int64_t r = range.begin; r < range.end; r++) {
-    const float* row = rows.row(r);
-    for (int64_t d = 0; d < dim; d++) sums[d] += double(row[d]);
-  }
-  for (int64_t d = 0; d < dim; d++) out[d] = float(sums[d] / double(range.size()));
-}
-
-// Unit length; a row of zeros stays one.
-void Normalize(float* row, int64_t length) {
-  double squares = 0;
-  for (int64_t i = 0; i < length; i++) squares += double(row[i]) * double(row[i]);
-  if (squares == 0) return;
-  const double inverse = 1 / std::sqrt(squares);
-  for (int64_t i = 0; i < length; i++) row[i] = float(double(row[i]) * inverse);
-}
-
 Status BranchLength(const Weights& weights, int64_t tokens, const PoolBranch& branch, int64_t* length) {
   *length = 0;
   for (const PoolTerm& term : branch.terms) {
@@ -56,6 +35,25 @@ Status BranchLength(const Weights& weights, int64_t tokens, const PoolBranch& br
 }
 
 }  // namespace
+
+RowRange RowsOf(const PoolTerm& term, int64_t tokens) { return {term.row, term.count == -1 ? tokens : term.row + term.count}; }
+
+void MeanOfRows(Matrix rows, RowRange range, int64_t dim, double* sums, float* out) {
+  std::fill_n(sums, dim, 0.0);
+  for (int64_t r = range.begin; r < range.end; r++) {
+    const float* row = rows.row(r);
+    for (int64_t d = 0; d < dim; d++) sums[d] += double(row[d]);
+  }
+  for (int64_t d = 0; d < dim; d++) out[d] = float(sums[d] / double(range.size()));
+}
+
+void NormalizeLength(float* row, int64_t length) {
+  double squares = 0;
+  for (int64_t i = 0; i < length; i++) squares += double(row[i]) * double(row[i]);
+  if (squares == 0) return;
+  const double inverse = 1 / std::sqrt(squares);
+  for (int64_t i = 0; i < length; i++) row[i] = float(double(row[i]) * inverse);
+}
 
 Status OutputLength(const Weights& weights, int64_t tokens, const Output& output, int64_t* length) {
   if (output.kind == Output::Kind::kAttention) {
@@ -130,7 +128,7 @@ bool WriteOutput(const Weights& weights, const Stages& stages, Arena& arena, con
     // Lone rows as they are stay vectors of their own.
     const std::vector<PoolTerm>& read = output.branches[0].terms;
     const int64_t vector = direct && read.size() == 1 && !read[0].mean ? weights.dim : length;
-    for (int64_t at = 0; at < length; at += vector) Normalize(out + at, vector);
+    for (int64_t at = 0; at < length; at += vector) NormalizeLength(out + at, vector);
   }
   return true;
 }

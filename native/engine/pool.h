@@ -22,6 +22,11 @@ struct RowsRead {
 };
 void AddRowsRead(const Output& output, int64_t tokens, RowsRead* rows);
 
+// The primitives: rows of a term; their mean, summed in double, row after row (`sums` holds dim of them); unit length, where zeros stay.
+RowRange RowsOf(const PoolTerm& term, int64_t tokens);
+void MeanOfRows(Matrix rows, RowRange range, int64_t dim, double* sums, float* out);
+void NormalizeLength(float* row, int64_t length);
+
 // Writes the result. `plain` and `normed` hold the rows before and after the final norm, each those that AddRowsRead named. False: no
 // memory.
 [[nodiscard]] bool WriteOutput(const Weights& weights, const Stages& stages, Arena& arena, const Output& output, int64_t tokens,
