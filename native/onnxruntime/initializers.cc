@@ -60,15 +60,18 @@ Status Initializers::ReadOne(const OrtLibrary& library, const OrtWeight& weight,
     return Status::Error("ERR_CHECKPOINT_INVALID", "weight " + weight.name + ": impossible dims or type");
   }
   if (Status status = reader.Check(weight.tensor, values, weight.name.c_str()); !status.ok()) return status;
+  Pages pages;
+  if (!pages.Allocate(size_t(values * width)))
+    return Status::Error("ERR_OUT_OF_MEMORY", "weight " + weight.name + ": no memory for " + std::to_string(values * width) + " bytes");
+  void* data = pages.data();
+  memory_.push_back(std::move(pages));
+  bytes_ += values * width;
   OrtValue* value = nullptr;
-  void* data = nullptr;
-  if (OrtStatus* status = api_->CreateTensorAsOrtValue(library.allocator, weight.dims.data(), weight.dims.size(), weight.type, &value))
-    return Status::Error("ERR_OUT_OF_MEMORY", "weight " + weight.name + ": " + TakeOrtMessage(*api_, status));
+  if (OrtStatus* status = api_->CreateTensorWithDataAsOrtValue(library.cpu_memory, data, size_t(values * width), weight.dims.data(),
+                                                               weight.dims.size(), weight.type, &value))
+    return Status::Error("ERR_INTERNAL", "weight " + weight.name + ": " + TakeOrtMessage(*api_, status));
   values_.emplace_back(value, api_->ReleaseValue);
   names_.push_back(weight.name.c_str());
-  bytes_ += values * width;
-  if (OrtStatus* status = api_->GetTensorMutableData(value, &data))
-    return Status::Error("ERR_INTERNAL", "weight " + weight.name + ": " + TakeOrtMessage(*api_, status));
 
   if (!weight.transpose && weight.type == kOrtFloat) return reader.ReadRows(weight.tensor, 0, 1, values, static_cast<float*>(data));
   // Stored rows: of the matrix [out, in], else pieces of any length.

@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "../engine/tensor_reader.h"
+#include "../platform/memory.h"
 #include "library.h"
 #include "source.h"
 
 namespace vitrine {
 
-// Every weight in memory that ONNX Runtime allocated and counts references of: some versions copy it into the session, some keep it. Once
-// the session exists, drop this; what is still in use stays.
+// Every weight in memory of ours, which the API demands; ONNX Runtime copies them while it makes the session. Once that exists, drop this.
 class Initializers {
  public:
   // Reads all, converts and transposes. ERR_CHECKPOINT_*, ERR_TENSOR_SHAPE, ERR_OUT_OF_MEMORY; ERR_ABORTED where `cancelled` was raised.
@@ -26,6 +26,7 @@ class Initializers {
 
   const OrtFunctions* api_ = nullptr;
   std::vector<const char*> names_;  // into the source
+  std::vector<Pages> memory_;
   std::vector<OrtOwned<OrtValue>> values_;
   std::vector<float> rows_;  // of one block of rows while reading
   int64_t bytes_ = 0;

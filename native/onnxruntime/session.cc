@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "../engine/counters.h"
+#include "../platform/memory.h"
 #include "halves.h"
 #include "initializers.h"
 #include "session_store.h"
@@ -88,6 +89,7 @@ void OrtModel::Main() {
     runner_.Close();
     OrtStore::Get().Opened(shared_from_this(), std::move(status));
   }
+  TrimHeap();  // packed weights are pieces of some megabytes, which glibc keeps (measured: all of them)
   counters.onnx_sessions--;
 }
 

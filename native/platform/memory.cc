@@ -8,12 +8,21 @@
 
 #include "red_zone.h"
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #if !defined(_WIN32)
 #include <sys/mman.h>
 #include <unistd.h>
 #endif
 
 namespace vitrine {
+
+void TrimHeap() {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+}
 
 Pages& Pages::operator=(Pages&& other) noexcept {
   std::swap(data_, other.data_);

@@ -6,6 +6,9 @@
 
 namespace vitrine {
 
+// Gives what other libraries have freed back to the system, where the C library keeps it for itself otherwise.
+void TrimHeap();
+
 // One mapping, zeroed, 64-byte aligned at least. Moves, does not copy.
 class Pages {
  public:
