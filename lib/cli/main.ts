@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander'
 import { pools } from '../pooling'
 import { attention } from './attention'
 import { classify } from './classify'
+import { doctor } from './doctor'
 import { CommandError, describe, type ExitCode, exitCodes, isUsage } from './exit'
 import { features } from './features'
 import { addFlags, type Flags, parse } from './flags'
@@ -54,6 +55,12 @@ function build(done: (code: ExitCode) => void): Command {
   addFlags(command('info', 'what a checkpoint is and how it would run'), ['load'])
     .option('--json', 'JSON on a terminal too (default: off)')
     .action(async (flags: Flags) => done(await info(flags)))
+  program
+    .command('doctor')
+    .description('where models can run here: what was looked for, found and is missing for ONNX Runtime and CUDA')
+    .option('--json', 'JSON on a terminal too (default: off)')
+    .addHelpText('after', '\nExit codes: 0 what is there can be used, 1 something is there and broken or incomplete.')
+    .action(async (flags: Flags) => done(await doctor(flags)))
   return program
 }
 

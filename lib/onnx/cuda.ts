@@ -61,7 +61,7 @@ export interface CudaProvider {
   cuda: string | undefined
 }
 
-const system = /^(ld-linux|lib(c|m|dl|rt|pthread|gcc_s|stdc\+\+|onnxruntime.*))\b/
+const system = /^(ld-linux.*|lib(c|m|dl|rt|pthread|gcc_s|stdc\+\+|onnxruntime\w*))\.so\b/
 
 /** What the CUDA provider beside `library` needs. Read from its file on Linux; elsewhere only whether it is there. */
 export function lookForCudaProvider(library: string, host: Host): CudaProvider {
