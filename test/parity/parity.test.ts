@@ -1,20 +1,26 @@
 // Every fixture against what its reference library computed: no code here knows a family. VITRINE_FIXTURES=<folder> adds that folder's.
 // max |a − b| ≤ tolerance · max |b| on every golden tensor, the input at the size of its own pixel values.
+
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type ErrorCode, load, type Model, VitrineError } from '../../lib/index'
+import { type ErrorCode, type LoadOptions, load, type Model, VitrineError } from '../../lib/index'
 import { type Fixture, fixtures } from '../support/fixtures'
+import { asDownloaded, asHubCache } from '../support/hub'
+import { ortLibrary } from '../support/ort'
 import { worst } from '../support/parity'
 import { rejects } from '../support/rejects'
 import { type Entry, values } from '../support/safetensors'
 
 /** These must load, so that no fixture of them can be skipped in silence. */
-const expected = /^(hf-(vit|deit|dinov2|clip)|torchvision)/
+const expected = /^(hf-(vit|deit|dinov2|clip)|torchvision|onnx)/
 /** Containers and types that are not read yet; these may be refused, with one of the codes below. */
 const notYet = /-bin|-float64|^torchvision-(swag-like|vit-legacy-mlp)$/
 const refusals: readonly ErrorCode[] = ['ERR_CHECKPOINT_UNSUPPORTED', 'ERR_TENSOR_DTYPE']
 
 const pools = ['tokens', 'cls', 'mean', 'pooled', 'logits'] as const
 const defaultTolerance = 1e-4
+/** Projects of a weaker instruction set are there for vitrine's own kernels. */
+const isaForced = Boolean(process.env.VITRINE_ISA)
 
 async function compute(model: Model, pixels: Entry, wanted: readonly string[]): Promise<Map<string, ArrayLike<number>>> {
   const input = { type: 'float32', dims: pixels.shape, data: values(pixels) } as const
@@ -27,6 +33,17 @@ async function compute(model: Model, pixels: Entry, wanted: readonly string[]): 
 
 const withoutPaths = (message: string, fixture: Fixture) => message.replaceAll(fixture.folder, '')
 
+/** How a fixture is run: as it lies, through the graph on ONNX Runtime, and so again from a folder of links as a hub's cache has them. */
+const ways: Record<string, { options?: LoadOptions; hub?: true; skip: boolean }> = {
+  'as it lies': { skip: false },
+  "on ONNX Runtime's CPU": { options: { device: 'ort-cpu' }, skip: !ortLibrary || isaForced },
+  "on ONNX Runtime's CPU, from a hub's cache": {
+    options: { device: 'ort-cpu' },
+    hub: true,
+    skip: !ortLibrary || isaForced || process.platform === 'win32',
+  },
+}
+
 describe.each(fixtures().map((fixture) => [fixture.name, fixture] as const))('%s', (name, fixture) => {
   const { golden } = fixture
   if (golden.refuse) {
@@ -36,24 +53,34 @@ describe.each(fixtures().map((fixture) => [fixture.name, fixture] as const))('%s
     })
     return
   }
-  test('holds', async (context) => {
+  const isGraph = name.startsWith('onnx-')
+  let own: Map<string, ArrayLike<number>> | undefined
+  test.for(Object.entries(ways).filter(([, { skip }]) => !skip))('holds %s', async ([, { options, hub }], context) => {
+    if (isGraph && (!ortLibrary || isaForced)) return context.skip('no ONNX Runtime is installed, or another project runs it')
     let model: Model
     try {
-      model = await load(fixture.source)
+      const folder = hub ? asHubCache(fixture.folder) : isGraph ? asDownloaded(fixture.folder) : fixture.folder
+      model = await load(golden.source ? join(folder, golden.source) : folder, options)
     } catch (error) {
       const excused = error instanceof VitrineError && (!expected.test(name) || notYet.test(name)) && skippable(error)
       if (!excused) throw error
       return context.skip(withoutPaths(error.message, fixture))
     }
     try {
-      if (process.env.VITRINE_ISA) expect(model.info.isa).toBe(process.env.VITRINE_ISA)
+      if (isaForced) expect(model.info.isa).toBe(process.env.VITRINE_ISA)
+      if (options?.device) expect(model.info).toMatchObject({ device: options.device, provider: 'CPUExecutionProvider' })
       const { pixel_values: pixels, ...goldens } = fixture.tensors()
       const results = await compute(model, pixels!, Object.keys(goldens))
       expect([...results.keys()].sort()).toEqual(Object.keys(goldens).sort())
       for (const [tensor, entry] of Object.entries(goldens)) {
+        const bound = golden.tolerance ?? defaultTolerance
         const { error, where } = worst(results.get(tensor)!, values(entry))
-        expect(error, `${tensor}: ${where} (${model.info.isa})`).toBeLessThanOrEqual(golden.tolerance ?? defaultTolerance)
+        expect(error, `${tensor}: ${where} (${model.info.device}, ${model.info.isa})`).toBeLessThanOrEqual(bound)
+        if (!own) continue
+        const twin = worst(results.get(tensor)!, own.get(tensor)!)
+        expect(twin.error, `${tensor}, beside vitrine's own engine: ${twin.where}`).toBeLessThanOrEqual(bound)
       }
+      own ??= results
     } finally {
       await model.close()
     }
@@ -83,7 +110,7 @@ test('the comparison bites: a planted fault of any sign, in the last value, or a
 
 test('fixtures are there', () => {
   const names = fixtures().map((fixture) => fixture.name)
-  for (const prefix of ['hf-vit', 'hf-deit', 'hf-dinov2', 'hf-clip', 'torchvision', 'refuse-']) {
+  for (const prefix of ['hf-vit', 'hf-deit', 'hf-dinov2', 'hf-clip', 'torchvision', 'onnx', 'refuse-']) {
     expect(names.filter((name) => name.startsWith(prefix)).length, prefix).toBeGreaterThan(0)
   }
 })
