@@ -36,6 +36,7 @@ export const errorCodes = {
   ERR_DTYPE_UNAVAILABLE: 'the dtype asked for is not there',
   ERR_ISA_UNSUPPORTED: 'VITRINE_ISA names an instruction set that this machine does not have',
   ERR_PLATFORM: 'no binary for this platform',
+  ERR_FILE_WRITE: 'a file that cannot be written',
   ERR_OUT_OF_MEMORY: 'an allocation failed',
   ERR_ENVIRONMENT_CLOSING: 'the worker or window that made the call is being torn down',
   ERR_INTERNAL: 'a bug in vitrine',

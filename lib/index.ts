@@ -7,9 +7,11 @@ export type { ImageInput, ImageSource, PixelValues, RawPixels } from './image/in
 export type { Pipeline } from './image/pipeline'
 export type { ModelInfo } from './info'
 export { load, type Model } from './model'
+export { type ExportedOnnx, exportOnnx } from './onnx/export'
 export type {
   AttentionOptions,
   ClassifyOptions,
+  ExportOptions,
   FeaturesOptions,
   ImageSize,
   LoadOptions,

@@ -206,8 +206,6 @@ export interface NativeCounters {
 }
 
 export interface NativeAddon {
-  openOnnxLibrary(path: string): NativeJob<OnnxLibrary>
-  loadOnnxModel(source: OnnxModelSource): NativeJob<NativeOnnxModel>
   runtime(): NativeRuntime
   loadModel(spec: EncoderSpec, options: { threads: number }): NativeLoadJob
   /** The uint8 crop [cropHeight, cropWidth, 3] that the encoder would see, written to sink at offset row · length. */

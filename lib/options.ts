@@ -13,7 +13,7 @@ export type OptionType =
   | { kind: 'size'; max: number }
   | { kind: 'device' | 'string' | 'boolean' | 'object' | 'function' | 'signal' }
 
-export type CallName = 'load' | 'features' | 'stream' | 'classify' | 'attention' | 'preprocess'
+export type CallName = 'load' | 'features' | 'stream' | 'classify' | 'attention' | 'preprocess' | 'export'
 
 export interface OptionRow {
   type: OptionType
@@ -39,7 +39,7 @@ export const options = {
   },
   dtype: {
     type: { kind: 'choice', values: ['fp32', 'fp16', 'bf16', 'int8', 'auto'] },
-    calls: ['load'],
+    calls: ['load', 'export'],
     default: 'fp32',
     help: "precision of the weights; 'fp16' and 'bf16' on devices of ONNX Runtime; 'auto': fp16 on a GPU, else fp32",
   },
@@ -51,31 +51,31 @@ export const options = {
   },
   heads: {
     type: { kind: 'integer', min: 1, max: 1024 },
-    calls: ['load'],
+    calls: ['load', 'export'],
     otherwise: 'as the config says',
     help: 'attention heads, where no config says so',
   },
   file: {
     type: { kind: 'string' },
-    calls: ['load'],
+    calls: ['load', 'export'],
     otherwise: 'model.safetensors and its kin, by rank',
     help: 'which weight file of the folder',
   },
   preprocess: {
     type: { kind: 'object' },
-    calls: ['load'],
+    calls: ['load', 'export'],
     otherwise: "as the checkpoint's files say",
     help: 'fields of the preprocessing to replace',
   },
   imageSize: {
     type: { kind: 'size', max: 16384 },
-    calls: ['load', ...everyImageCall],
+    calls: ['load', 'export', ...everyImageCall],
     otherwise: "the preprocessing's crop",
     help: 'size to run at, in pixels: one side, or height and width',
   },
   progress: {
     type: { kind: 'function' },
-    calls: ['load'],
+    calls: ['load', 'export'],
     otherwise: 'none',
     help: 'called with { stage, loaded, total } in bytes while loading',
     apiOnly: true,
@@ -129,9 +129,33 @@ export const options = {
     otherwise: '4 × threads, on a GPU at least two batches',
     help: 'images decoded or waiting at most',
   },
+  outputs: {
+    type: { kind: 'choices', values: poolNames },
+    calls: ['export'],
+    otherwise: 'every pool that the checkpoint has',
+    help: 'pools that the graph gives',
+  },
+  fused: {
+    type: { kind: 'boolean' },
+    calls: ['export'],
+    default: false,
+    help: "write ONNX Runtime's own operators: faster there, unknown elsewhere",
+  },
+  external: {
+    type: { kind: 'boolean' },
+    calls: ['export'],
+    default: false,
+    help: 'put the weights into a file beside the model, as above 2 GB in any case',
+  },
+  force: {
+    type: { kind: 'boolean' },
+    calls: ['export'],
+    default: false,
+    help: 'replace files that are there',
+  },
   signal: {
     type: { kind: 'signal' },
-    calls: ['load', ...everyImageCall],
+    calls: ['load', 'export', ...everyImageCall],
     otherwise: 'none',
     help: 'an AbortSignal',
     apiOnly: true,
@@ -232,6 +256,21 @@ export interface ClassifyOptions extends ImageOptions, Timeout {
 export interface AttentionOptions extends ImageOptions, Timeout, Collect {}
 export interface PreprocessOptions extends ImageOptions, Timeout, Collect {}
 
+export interface ExportOptions extends Pick<LoadOptions, 'heads' | 'file' | 'preprocess' | 'progress' | 'signal'> {
+  /** Default `'fp32'`. `'fp16'` halves the file; inputs and outputs stay float32. */
+  dtype?: 'fp32' | 'fp16' | (LoadOptions['dtype'] & {}) | undefined
+  /** The size that the graph is for. Default: the preprocessing's crop, else the config's image size. */
+  imageSize?: ImageSize | undefined
+  /** Default: every pool that the checkpoint has. */
+  outputs?: PoolName | readonly PoolName[] | undefined
+  /** Default false. True writes operators of ONNX Runtime (com.microsoft): faster there, unknown to other runtimes. */
+  fused?: boolean | undefined
+  /** Default false: one file, unless it would be larger than 2 GB. True puts the weights into `<file>_data`. */
+  external?: boolean | undefined
+  /** Default false: files that are there are ERR_OPTION_INVALID. */
+  force?: boolean | undefined
+}
+
 export interface CallOptions {
   load: LoadOptions
   features: FeaturesOptions
@@ -239,4 +278,5 @@ export interface CallOptions {
   classify: ClassifyOptions
   attention: AttentionOptions
   preprocess: PreprocessOptions
+  export: ExportOptions
 }

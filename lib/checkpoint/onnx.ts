@@ -111,7 +111,10 @@ function describe(
   }
   // Rows of tokens: by name, else the only output of three axes.
   const rows = ofRank(3)
-  const tokensPort = rows.find(({ name }) => name === 'last_hidden_state' || name === 'tokens') ?? (rows.length === 1 ? rows[0] : undefined)
+  const tokensPort =
+    rows.find(({ name }) => name === 'tokens') ??
+    rows.find(({ name }) => name === 'last_hidden_state') ??
+    (rows.length === 1 ? rows[0] : undefined)
   const vectors = ofRank(2).filter((port) => width(port) !== undefined)
   const named = (name: string) => vectors.find((port) => port.name === name)
   const logits = named('logits')
@@ -127,7 +130,9 @@ function describe(
   const branch = (port: OnnxPort): PoolBranch[] => [{ terms: [], head: outs.push({ name: port.name, out: width(port)! }) - 1 }]
 
   const { layout } = config
-  const usable = tokensPort !== undefined && layout?.unnormed !== true
+  // `tokens` is vitrine's own name (onnx/export.ts): after the final norm whatever the model.
+  const unnormed = layout?.unnormed === true && tokensPort?.name !== 'tokens'
+  const usable = tokensPort !== undefined && !unnormed
   const prefixRows = layout?.prefixRows
   const stored = tokensPort?.dims[1]
   const tokens = typeof stored === 'number' && stored > 0 ? stored : undefined
@@ -147,7 +152,7 @@ function describe(
     )
   }
   const reasons = [`of its graph vitrine sees the outputs ${list(outputs)}`]
-  if (layout?.unnormed && tokensPort) reasons.push(`${config.name} gives ${tokensPort.name} before its final norm`)
+  if (unnormed && tokensPort) reasons.push(`${config.name} gives ${tokensPort.name} before its final norm`)
   else if (tokensPort && !layout)
     reasons.push('which of its tokens are patches would be in a config.json with a model_type that vitrine knows')
   if (!pooled && rest.length > 1) reasons.push('which of several is the pooled one is not to be seen')

@@ -8,6 +8,7 @@ import { attention } from './attention'
 import { classify } from './classify'
 import { doctor } from './doctor'
 import { CommandError, describe, type ExitCode, exitCodes, isUsage } from './exit'
+import { exportHelp, exportModel } from './export'
 import { features } from './features'
 import { addFlags, type Flags, parse } from './flags'
 import { formats } from './formats'
@@ -61,6 +62,15 @@ function build(done: (code: ExitCode) => void): Command {
     .option('--json', 'JSON on a terminal too (default: off)')
     .addHelpText('after', '\nExit codes: 0 what is there can be used, 1 something is there and broken or incomplete.')
     .action(async (flags: Flags) => done(await doctor(flags)))
+  addFlags(program.command('export').description('a checkpoint as an ONNX graph, for other runtimes'), ['export'])
+    .usage('[options] [checkpoint] <file.onnx>')
+    .argument('<paths...>', 'checkpoint folder or weight file (without it the default checkpoint), and the file to write')
+    .addHelpText('after', exportHelp)
+    .action(async (paths: string[], flags: Flags) => {
+      const [file, checkpoint, ...more] = paths.toReversed()
+      if (more.length > 0) throw new CommandError(exitCodes.usage, `export takes a checkpoint and a file, found ${paths.join(' ')}`)
+      done(await exportModel(checkpoint, file!, flags))
+    })
   return program
 }
 

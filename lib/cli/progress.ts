@@ -57,6 +57,23 @@ export function startProgress(total: number, shown: boolean, stream: NodeJS.Writ
   }
 }
 
+/** A bar over megabytes, where standard error is a terminal; gone when it ends. */
+export function startBytes(stream: NodeJS.WriteStream = process.stderr): { update(done: number, total: number): void; end(): void } {
+  if (!stream.isTTY) return { update() {}, end() {} }
+  const look = { barsize: 30, barCompleteChar: '█', barIncompleteChar: '░', hideCursor: true, clearOnComplete: true, fps: 5 }
+  const bar = new SingleBar({ stream, format: '{bar} {value}/{total} MB', ...look })
+  const mega = (bytes: number) => Math.round(bytes / 1e6)
+  let started = false
+  return {
+    update(done, total) {
+      if (!started) bar.start(mega(total), 0)
+      started = true
+      bar.update(mega(done))
+    },
+    end: () => bar.stop(),
+  }
+}
+
 /** 4s, 3m 20s, 2h 05m. */
 export function duration(seconds: number): string {
   const whole = Math.round(seconds)

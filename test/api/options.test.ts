@@ -4,7 +4,7 @@ import { type CallName, optionRows, optionsOf } from '../../lib/options'
 import { checkOptions } from '../../lib/options-check'
 import { expectCode } from './support'
 
-const calls: CallName[] = ['load', 'features', 'stream', 'classify', 'attention', 'preprocess']
+const calls: CallName[] = ['load', 'features', 'stream', 'classify', 'attention', 'preprocess', 'export']
 
 /** By option: values that are right, and values that are not. */
 const values: Record<string, { right: unknown[]; wrong: unknown[] }> = {
@@ -45,6 +45,10 @@ const values: Record<string, { right: unknown[]; wrong: unknown[] }> = {
   maxPixels: { right: [1, 1e9], wrong: [0, -5, Number.POSITIVE_INFINITY, '1e6'] },
   errors: { right: ['throw', 'collect'], wrong: ['ignore', true] },
   inFlight: { right: [1, 64], wrong: [0, 0.5, '8'] },
+  outputs: { right: ['tokens', ['cls', 'mean']], wrong: ['last_hidden_state', [], true] },
+  fused: { right: [true, false], wrong: [1, 'yes'] },
+  external: { right: [true, false], wrong: ['model.onnx_data', null] },
+  force: { right: [true, false], wrong: [1, null] },
   signal: { right: [new AbortController().signal], wrong: [{}, 'abort', new AbortController(), null] },
   timeoutMs: { right: [1, 250.5], wrong: [0, -1, Number.NaN, Number.POSITIVE_INFINITY, '100'] },
 }

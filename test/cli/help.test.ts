@@ -9,6 +9,7 @@ const commands: [string, CallName[]][] = [
   ['classify', ['load', 'classify']],
   ['attention', ['load', 'attention']],
   ['info', ['load']],
+  ['export', ['export']],
 ]
 
 test.each(commands)('%s --help has the names and defaults of the API', async (command, calls) => {

@@ -12,3 +12,4 @@ export const stream: Same<Named<'stream'>, keyof CallOptions['stream']> = true
 export const classify: Same<Named<'classify'>, keyof CallOptions['classify']> = true
 export const attention: Same<Named<'attention'>, keyof CallOptions['attention']> = true
 export const preprocess: Same<Named<'preprocess'>, keyof CallOptions['preprocess']> = true
+export const exported: Same<Named<'export'>, keyof CallOptions['export']> = true

@@ -1,0 +1,101 @@
+// The graphs of lib/onnx in ONNX Runtime itself, through its own JavaScript package: what the reference library gave, in every kind of
+// graph. The evaluator of graph.test.ts judges the operators by their definitions; this judges that ONNX Runtime takes them as we write them.
+import { join } from 'node:path'
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { describe, expect, it } from 'vitest'
+import { openCheckpoint } from '../../lib/checkpoint/open'
+import { buildGraph, type Graph, type GraphOptions } from '../../lib/onnx/graph'
+import { modelBytes, type WeightData } from '../../lib/onnx/proto'
+import { WeightReader } from '../../lib/onnx/values'
+import type { EncoderSpec } from '../../lib/spec'
+import { fixtures, root } from '../support/fixtures'
+import { decode, values } from '../support/safetensors'
+import { everyOutput, expectGoldens, openKnown, plain, positionInput } from './support'
+
+type Results = Record<string, { dims: readonly number[]; data: Float32Array }>
+
+async function run(spec: EncoderSpec, graph: Graph, feeds: Record<string, Tensor>): Promise<Results> {
+  const reader = await WeightReader.open(spec)
+  const data = new Map<string, Exclude<WeightData, 'streamed'>>()
+  for (const weight of graph.weights) data.set(weight.name, { raw: await reader.bytes(weight) })
+  await reader.close()
+  const bytes = modelBytes(graph, ({ name }) => data.get(name)!)
+  // Its warnings, about constants that could be folded and the like, are not errors here.
+  const session = await InferenceSession.create(bytes, { intraOpNumThreads: 1, logSeverityLevel: 3 })
+  try {
+    expect(session.inputNames).toEqual(graph.inputs.map(({ name }) => name))
+    const results = await session.run(feeds)
+    return Object.fromEntries(Object.entries(results).map(([name, { dims, data }]) => [name, { dims, data: data as Float32Array }]))
+  } finally {
+    await session.release()
+  }
+}
+
+const kinds: Record<string, Partial<GraphOptions>> = {
+  plain: {},
+  fused: { fused: true },
+  'fused, position as an input': { fused: true, position: 'input' },
+}
+
+for (const [kind, options] of Object.entries(kinds)) {
+  describe(`ONNX Runtime, ${kind}`, () => {
+    let compared = 0
+    for (const test of fixtures()) {
+      it(test.name, async (context) => {
+        const opened = await openKnown(test)
+        const { pixel_values: pixels } = test.tensors()
+        if (!opened || !pixels) return context.skip('not for this graph')
+        const { spec } = opened
+        const size = { height: pixels.shape[2]!, width: pixels.shape[3]! }
+        const given = { ...plain, ...options, outputs: everyOutput(opened) }
+        const graph = buildGraph(spec, given.position === 'weight' ? { ...given, size } : given)
+        const feeds: Record<string, Tensor> = { pixel_values: new Tensor('float32', values(pixels), pixels.shape) }
+        if (given.position === 'input' && spec.position) {
+          const { dims, data } = await positionInput(spec, pixels.shape)
+          feeds.position = new Tensor('float32', Float32Array.from(data), dims)
+        }
+        compared += expectGoldens(await run(spec, graph, feeds), test)
+      })
+    }
+    it('compared something', () => expect(compared).toBeGreaterThan(20))
+  })
+}
+
+const cosine = (a: ArrayLike<number>, b: ArrayLike<number>) => {
+  let [ab, aa, bb] = [0, 0, 0]
+  for (let i = 0; i < a.length; i++) {
+    ab += a[i]! * b[i]!
+    aa += a[i]! * a[i]!
+    bb += b[i]! * b[i]!
+  }
+  return ab / Math.sqrt(aa * bb)
+}
+
+describe('the default checkpoint from uint8 crops', () => {
+  const folder = join(root, 'models', 'default')
+  const images = 3
+  for (const [type, fused] of [
+    ['float32', false],
+    ['float16', false],
+    ['float16', true],
+  ] as const) {
+    it(`${type}${fused ? ', fused' : ''}: finite, and the goldens`, async () => {
+      const golden = decode(join(folder, 'golden.safetensors'))
+      const opened = await openCheckpoint(folder, {})
+      const size = { height: 224, width: 224 }
+      const graph = buildGraph(opened.spec, { ...plain, input: 'uint8', type, fused, size, outputs: everyOutput(opened) })
+      const crops = golden.crops!.data.slice(0, images * 224 * 224 * 3)
+      const results = await run(opened.spec, graph, { pixel_values: new Tensor('uint8', crops, [images, 224, 224, 3]) })
+      for (const [name, { data }] of Object.entries(results)) expect(data.every(Number.isFinite), name).toBe(true)
+      for (const name of ['cls', 'mean', 'cls_attention']) {
+        const [found, wanted] = [results[name]!.data, values(golden[name]!)]
+        const width = found.length / images
+        const alike = Array.from({ length: images }, (_, i) =>
+          cosine(found.subarray(i * width, (i + 1) * width), wanted.subarray(i * width, (i + 1) * width)),
+        )
+        expect(Math.min(...alike), name).toBeGreaterThan(type === 'float16' ? 0.9999 : 1 - 1e-9)
+        if (process.env.VITRINE_VERBOSE) console.log(type, fused, name, 1 - Math.min(...alike))
+      }
+    })
+  }
+})
