@@ -50,7 +50,8 @@ export async function openDevice(source: Source, wish: Wish, progress: Progress,
   checkDtype(source, settings, wish.dtype)
   if (settings.name !== 'auto') return openNamed(source, settings, wish, progress, cancellation)
 
-  const cpu = (note: string | undefined) => openNamed(source, { ...settings, name: 'cpu' }, wish, progress, cancellation, note)
+  // Settings are the GPU's, which is not the one that computes then.
+  const cpu = (note: string | undefined) => openNamed(source, readDevice('cpu') as DeviceSettings, wish, progress, cancellation, note)
   const note = gpuNote()
   if (note !== undefined) return cpu(note.text)
   try {
@@ -65,6 +66,17 @@ export async function openDevice(source: Source, wish: Wish, progress: Progress,
 /** Failures that another device does not have. */
 const fallsBack = ({ code }: VitrineError) =>
   ['ERR_DEVICE_UNAVAILABLE', 'ERR_DEVICE_FAILED', 'ERR_OUT_OF_MEMORY', 'ERR_OUTPUT_NOT_FINITE', 'ERR_DTYPE_UNAVAILABLE'].includes(code)
+
+/** vitrine's own engine has nothing to be set. */
+function checkPlain({ label, index, memoryLimit, tf32, graphCapture, batch, options }: DeviceSettings): void {
+  const given = { [`a number (${label})`]: index, memoryLimit, tf32: tf32 || undefined, graphCapture: graphCapture || undefined, batch }
+  const [name] = [...Object.entries(given).filter(([, value]) => value !== undefined), ...Object.entries(options)].map(([key]) => key)
+  if (name === undefined) return
+  throw new VitrineError(
+    'ERR_OPTION_INVALID',
+    `load(): device 'cpu' is vitrine's own engine, which does not take ${name}; 'ort-cpu' is ONNX Runtime's`,
+  )
+}
 
 /** Why 'auto' does not try a GPU, seen from files alone; undefined where it does. Without a card there is nothing to say. */
 export function gpuNote(host = thisHost()): { text: string | undefined } | undefined {
@@ -97,6 +109,7 @@ async function openNamed(
   note?: string,
 ): Promise<Opened> {
   if (settings.name === 'cpu' && source.kind === 'spec') {
+    checkPlain(settings)
     return { checkpoint: source, engine: nativeEngine(await loadWeights(source.spec, wish.threads, progress, cancellation), note) }
   }
   const provider = settings.name === 'cpu' || settings.name === 'ort-cpu' ? 'cpu' : settings.name
@@ -106,7 +119,7 @@ async function openNamed(
   const onCpu = provider === 'cpu'
   const target: Target = {
     library: library.path,
-    provider: { name: provider, options: providerOptions({ ...settings, name: provider }, library.version) },
+    provider: { name: provider, options: providerOptions(provider, settings, library.version) },
     threads: wish.threads ?? native().runtime().threads,
     batch: settings.batch ?? (onCpu ? CPU_BATCH : GPU_BATCH),
     graphCapture: settings.graphCapture,

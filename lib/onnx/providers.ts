@@ -40,10 +40,10 @@ const defaults: Readonly<Record<string, Record<string, string>>> = { cuda: { cud
 const TF32_SINCE = 18
 
 /** ERR_OPTION_INVALID for a setting that the provider does not have; ERR_DEVICE_UNAVAILABLE where a library is too old for one. */
-export function providerOptions(settings: DeviceSettings, version: string): Record<string, string> {
+export function providerOptions(provider: string, settings: DeviceSettings, version: string): Record<string, string> {
   const { name, index, memoryLimit, tf32, graphCapture, options } = settings
-  const own = keys[name] ?? {}
-  const out: Record<string, string> = { ...defaults[name] }
+  const own = keys[provider] ?? {}
+  const out: Record<string, string> = { ...defaults[provider] }
   const set = (setting: Setting, value: string | undefined) => {
     if (value === undefined) return
     const key = own[setting]
@@ -60,12 +60,12 @@ export function providerOptions(settings: DeviceSettings, version: string): Reco
   set('memoryLimit', memoryLimit === undefined ? undefined : String(memoryLimit))
   set('graphCapture', graphCapture ? '1' : undefined)
   const minor = /^1\.(\d+)\./.exec(version)?.[1]
-  if (name === 'cuda' && !tf32 && minor !== undefined && Number(minor) < TF32_SINCE) {
+  if (provider === 'cuda' && !tf32 && minor !== undefined && Number(minor) < TF32_SINCE) {
     throw new VitrineError(
       'ERR_DEVICE_UNAVAILABLE',
       `device 'cuda': ONNX Runtime ${version} cannot keep fp32 from being rounded to TF32, 1.${TF32_SINCE} or newer can: install one, or accept it with { name: 'cuda', tf32: true }`,
     )
   }
-  if (name === 'cuda' || tf32) set('tf32', tf32 ? '1' : '0')
+  if (provider === 'cuda' || tf32) set('tf32', tf32 ? '1' : '0')
   return { ...out, ...options }
 }
