@@ -229,14 +229,25 @@ function dtypeOf(source: Source, dtype: Wish['dtype'], onCpu: boolean): DType {
   return names[known[0]?.[0] ?? 'float32'] ?? 'fp32'
 }
 
+/** Without the places in ONNX Runtime's own source, and in one line. */
+const plainWords = (message: string) =>
+  message
+    .replace(/\/\S*onnxruntime\/core\/\S+:\d+ .*?(?=\[ONNXRuntimeError\])/g, '')
+    .replace(/\[ONNXRuntimeError\] : \d+ : \w+ : /g, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+
 /** What the device said, with what can be told from outside about why. */
 function explained(error: unknown, settings: DeviceSettings, library: string, source: Source, dtype: DType): unknown {
   if (!(error instanceof VitrineError)) return error
   const { code, message } = error
   if (code === 'ERR_DEVICE_UNAVAILABLE') {
-    const advice = settings.name === 'cuda' || settings.name === 'tensorrt' ? cudaAdvice(library, thisHost()) : ''
-    const said = message.startsWith('device ') ? message : `device '${settings.label}': ${message}`
-    return new VitrineError(code, [said.replace(/\.$/, ''), advice].filter(Boolean).join('. '), { cause: error })
+    const nvidia = settings.name === 'cuda' || settings.name === 'tensorrt'
+    const advice = nvidia ? cudaAdvice(library, thisHost()) : ''
+    const said = `ONNX Runtime says: ${plainWords(message)}`
+    return new VitrineError(code, [`device '${settings.label}': ${advice || said}`, advice && said].filter(Boolean).join('. '), {
+      cause: error,
+    })
   }
   // The graph is ours, so that what is refused is not the checkpoint.
   if (code === 'ERR_CHECKPOINT_INVALID' && source.kind === 'spec' && dtype !== 'fp32') {

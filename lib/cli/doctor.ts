@@ -69,7 +69,7 @@ async function opened(place: Place): Promise<Diagnosis['searched'][number]> {
   if (place.path === undefined) return place
   try {
     const { version, providers } = await openLibrary(place.path)
-    return { ...place, version, devices: deviceNames(providers) }
+    return { ...place, version, devices: deviceNames(providers, place.providers) }
   } catch (error) {
     return { ...place, error: describe(error) }
   }

@@ -18,8 +18,15 @@ export const providerName = (name: string) => `${Object.hasOwn(spelled, name) ? 
 /** The provider of a library that a device name means; undefined where it does not have it. */
 export const findProvider = (providers: readonly string[], name: string) => providers.find((provider) => plainName(provider) === name)
 
-/** Names of a library's providers as `device` takes them. */
-export const deviceNames = (providers: readonly string[]) => providers.map(plainName).map((name) => (name === 'cpu' ? 'ort-cpu' : name))
+/** Providers that are libraries of their own: a build names them whether their library lies beside it or not. */
+const apart = ['cuda', 'tensorrt', 'openvino', 'dnnl', 'vitisai', 'migraphx', 'rocm', 'cann']
+
+/** Names of a library's providers as `device` takes them, without those whose own library is not among `beside`. */
+export const deviceNames = (providers: readonly string[], beside: readonly string[]) =>
+  providers
+    .map(plainName)
+    .filter((name) => !apart.includes(name) || beside.includes(name))
+    .map((name) => (name === 'cpu' ? 'ort-cpu' : name))
 
 type Setting = 'index' | 'memoryLimit' | 'tf32' | 'graphCapture'
 type Keys = Partial<Record<Setting, string>>

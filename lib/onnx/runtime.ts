@@ -44,13 +44,13 @@ export async function openRuntime(
   const candidates = candidatesFor(provider, places)
   const failed: string[] = []
   let cause: unknown
-  for (const { from, path } of candidates) {
+  for (const { from, path, providers } of candidates) {
     try {
       const library = await openLibrary(path)
       const found = findProvider(library.providers, provider)
       if (found !== undefined) return { library, provider: found }
       failed.push(
-        `ONNX Runtime ${library.version} (${path}) has ${deviceNames(library.providers).join(', ')} and not ${providerName(provider)}`,
+        `ONNX Runtime ${library.version} (${path}) has ${deviceNames(library.providers, providers).join(', ')} and not ${providerName(provider)}`,
       )
     } catch (error) {
       if (!(error instanceof VitrineError)) throw error
