@@ -8,7 +8,7 @@ import { lengthOf } from './messages'
 import { byteLength, type External, type ModelText, modelPieces } from './proto'
 
 /** What readers of protobuf take in one message. */
-export const LARGEST_MESSAGE = 2 ** 31 - 1
+const LARGEST_MESSAGE = 2 ** 31 - 1
 /** Weights beside the model begin at whole pages, so that a reader may map them. */
 const PAGE = 4096
 
@@ -20,6 +20,8 @@ export interface WriteOptions {
   read(weight: Weight): Promise<Uint8Array>
   /** Called before each weight and at the end; what it throws ends the work. */
   step(written: number, total: number): void
+  /** Bytes of the largest message; a larger model has its weights beside it. Tests set it. */
+  largest?: number
   /** Called when everything is written, before the files get their names. */
   whole(): Promise<void>
 }
@@ -50,7 +52,7 @@ export async function writeModel(graph: Graph, path: string, options: WriteOptio
   }
   try {
     const streamed = modelPieces(graph, () => 'streamed', options.text)
-    if (!options.external && lengthOf(streamed) <= LARGEST_MESSAGE) {
+    if (!options.external && lengthOf(streamed) <= (options.largest ?? LARGEST_MESSAGE)) {
       const model = await begin(path)
       for (const piece of streamed) await (piece instanceof Uint8Array ? model.write(piece) : copy(piece.hole, model))
     } else {

@@ -9,11 +9,16 @@ import type { Pipeline } from '../../lib/image/pipeline'
 import { readPreprocessor } from '../../lib/image/preprocessor'
 import { exportOnnx } from '../../lib/index'
 import { preprocessorConfig } from '../../lib/onnx/companions'
+import { writeModel } from '../../lib/onnx/file'
+import { buildGraph } from '../../lib/onnx/graph'
+import { byteLength } from '../../lib/onnx/proto'
 import { availablePools } from '../../lib/pooling'
 import { pipelineAt } from '../../lib/size'
 import { type Fixture, fixture, fixtures, readJson, temporaryFolder } from '../support/fixtures'
 import { values } from '../support/safetensors'
-import { expectGoldens, openKnown } from './support'
+import { expectGoldens, openKnown, plain } from './support'
+
+const all = { row: 0, count: -1, mean: false, afterNorm: true }
 
 /** Names that the outputs have as goldens. */
 const asGolden: Record<string, string> = { last_hidden_state: 'tokens', pooler_output: 'pooled', image_embeds: 'pooled' }
@@ -102,6 +107,32 @@ describe('files', () => {
     await expect(exportOnnx(source, join(folder, 'a.onnx'), { imageSize: 7 })).rejects.toMatchObject({ code: 'ERR_IMAGE_SIZE' })
     await exportOnnx(source, join(folder, 'a.onnx'))
     await expect(exportOnnx(join(folder, 'a.onnx'), join(folder, 'b.onnx'))).rejects.toMatchObject({ code: 'ERR_CHECKPOINT_UNSUPPORTED' })
+  })
+
+  it('puts the weights beside a model that would be too large for one message', async () => {
+    const { spec } = await openCheckpoint(source, {})
+    const graph = buildGraph(spec, {
+      ...plain,
+      outputs: { tokens: { kind: 'pool', branches: [{ terms: [all], head: -1 }], normalize: false, layer: -1 } },
+    })
+    const write = (path: string, largest: number) =>
+      writeModel(graph, path, {
+        external: false,
+        text: {},
+        largest,
+        read: async (weight) => new Uint8Array(byteLength(weight)).fill(1),
+        step() {},
+        async whole() {},
+      })
+    const folder = temporaryFolder()
+    const [whole] = await write(join(folder, 'whole.onnx'), 1e9)
+    expect((await write(join(folder, 'just.onnx'), whole!.bytes)).map(({ path }) => path)).toEqual([join(folder, 'just.onnx')])
+    const [data, model] = await write(join(folder, 'large.onnx'), whole!.bytes - 1)
+    expect([data!.path, model!.path]).toEqual([join(folder, 'large.onnx_data'), join(folder, 'large.onnx')])
+    // Every weight begins at a page, and the bytes between are zeros.
+    const bytes = readFileSync(data!.path)
+    for (let at = 0; at < bytes.length; at += 4096) expect(bytes[at]).toBe(1)
+    expect(bytes.filter((byte) => byte === 1).length).toBe(graph.weights.reduce((sum, weight) => sum + byteLength(weight), 0))
   })
 
   it('gives the pools asked for, half the bytes in fp16, and progress up to the end', async () => {
