@@ -38,6 +38,8 @@ class Environment {
   const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
   bool closing() const { return closing_; }
 
+  bool watches_exit = false;  // set by onnx.cc
+
   // The job is in flight: it is kept, and the process with it, until it has settled.
   void Begin(std::shared_ptr<Job> job);
 

@@ -2,6 +2,7 @@
 #include "onnx.h"
 
 #include "../engine/counters.h"
+#include "../onnxruntime/guard.h"
 #include "../onnxruntime/session_store.h"
 #include "../platform/cpu_limits.h"
 #include "job.h"
@@ -15,6 +16,22 @@ namespace {
 
 // What ONNX Runtime computes does not occupy our pool: these jobs only begin there.
 std::shared_ptr<Lane> NewLane() { return std::make_shared<Lane>(kMostThreads); }
+
+// Before the main thread's process exits, ONNX Runtime is left: at its 'exit' event. A worker's says nothing of the process.
+void WatchExit(Napi::Env env) {
+  Environment& environment = Environment::Of(env);
+  if (environment.watches_exit) return;
+  environment.watches_exit = true;
+  const Napi::Value process = env.Global().Get("process");
+  if (!process.IsObject()) return;
+  const Napi::Object object = process.As<Napi::Object>();
+  const Napi::Value get = object.Get("getBuiltinModule"), once = object.Get("once");
+  if (!get.IsFunction() || !once.IsFunction()) return;
+  const Napi::Value workers = get.As<Napi::Function>().Call(process, {Napi::String::New(env, "node:worker_threads")});
+  if (!workers.IsObject() || !workers.As<Napi::Object>().Get("isMainThread").ToBoolean()) return;
+  once.As<Napi::Function>().Call(process,
+                                 {Napi::String::New(env, "exit"), Napi::Function::New(env, [](const Napi::CallbackInfo&) { EndOrt(); })});
+}
 
 class OpenJob final : public Job {
  public:
@@ -104,10 +121,12 @@ class LoadOnnxJob final : public Job, public OrtRequest {
 }  // namespace
 
 Napi::Value OpenOnnxLibrary(const Napi::CallbackInfo& info) {
+  WatchExit(info.Env());
   return Job::Start(info.Env(), std::make_shared<OpenJob>(info.Env(), String(info[0], "path")));
 }
 
 Napi::Value LoadOnnxModel(const Napi::CallbackInfo& info) {
+  WatchExit(info.Env());
   return Job::Start(info.Env(), std::make_shared<LoadOnnxJob>(info.Env(), ReadOrtSource(info[0])));
 }
 

@@ -29,9 +29,18 @@ Guard& TheGuard() {
   return *guard;
 }
 
-// Interrupts what runs and waits for it. What cannot be interrupted in time would crash in destroyed statics: then the process ends here,
-// with the code that it was about to end with.
+// What could not be interrupted in time would crash in destroyed statics: then the process ends here, with the code that it was about to
+// end with.
 void Exiting(int code) {
+  EndOrt();
+  Guard& guard = TheGuard();
+  std::lock_guard lock(guard.mutex);
+  if (guard.inside > 0 && code >= 0) ExitNow(code);
+}
+
+}  // namespace
+
+void EndOrt() {
   Guard& guard = TheGuard();
   std::unique_lock lock(guard.mutex);
   guard.exiting = true;
@@ -41,19 +50,17 @@ void Exiting(int code) {
     for (Interruptible* one : guard.interruptibles) one->Interrupt();
     guard.changed.wait_for(lock, std::chrono::milliseconds(20), [&guard] { return guard.inside == 0; });
   }
-  if (guard.inside > 0 && code >= 0) ExitNow(code);
 }
-
-}  // namespace
 
 InsideOrt::InsideOrt() {
   Guard& guard = TheGuard();
-  std::unique_lock lock(guard.mutex);
-  guard.changed.wait(lock, [&guard] { return !guard.exiting; });
-  guard.inside++;
+  std::lock_guard lock(guard.mutex);
+  entered_ = !guard.exiting;
+  if (entered_) guard.inside++;
 }
 
 InsideOrt::~InsideOrt() {
+  if (!entered_) return;
   Guard& guard = TheGuard();
   std::lock_guard lock(guard.mutex);
   guard.inside--;

@@ -45,12 +45,14 @@ Status Prepare(const std::string& path, OrtLibrary* library) {
   void* handle = nullptr;
   {
     const InsideOrt inside;
+    if (!inside.entered()) return ProcessEnds();
     std::string error;
     handle = OpenSharedLibrary(path, &error);
     if (handle == nullptr) return Unavailable(path, error.rfind(path, 0) == 0 ? error.substr(path.size()) : error);
   }
   GuardExit();
   const InsideOrt inside;
+  if (!inside.entered()) return ProcessEnds();
   const auto get_base = reinterpret_cast<OrtGetApiBaseFunction>(FindSymbol(handle, "OrtGetApiBase"));
   if (get_base == nullptr) return Unavailable(path, "exports no OrtGetApiBase: this is not ONNX Runtime");
   const OrtApiBase* base = get_base();
@@ -90,6 +92,8 @@ void OrtLog::Add(const char* message) {
   if (message == nullptr || text_.size() > kMost) return;
   text_ += (text_.empty() ? "" : "\n") + std::string(message);
 }
+
+Status ProcessEnds() { return Status::Error("ERR_ABORTED", "the process is exiting"); }
 
 std::string TakeOrtMessage(const OrtFunctions& api, OrtStatus* status, int* code) {
   const char* text = api.GetErrorMessage(status);

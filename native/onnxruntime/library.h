@@ -40,6 +40,9 @@ class OrtLog {
 // The message of a failed call; the status is released.
 std::string TakeOrtMessage(const OrtFunctions& api, OrtStatus* status, int* code = nullptr);
 
+// Where InsideOrt is not entered.
+Status ProcessEnds();
+
 // Something of ONNX Runtime's that is released when this goes. May be empty.
 template <class T>
 using OrtOwned = std::unique_ptr<T, void(VITRINE_ORT_CALL*)(T*)>;

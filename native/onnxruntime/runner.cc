@@ -43,6 +43,7 @@ Runner::~Runner() {
 void Runner::Close() {
   if (session_ == nullptr) return;
   const InsideOrt inside;
+  if (!inside.entered()) return;
   sizes_.clear();  // bindings and buffers before the allocators, those before the session
   if (pinned_ != nullptr) api_->ReleaseAllocator(std::exchange(pinned_, nullptr));
   if (on_device_ != nullptr) api_->ReleaseAllocator(std::exchange(on_device_, nullptr));
@@ -74,6 +75,7 @@ Status Runner::Failed(const char* doing, OrtStatus* status) const {
 
 Status Runner::Open(const OrtLibrary& library, const OrtSource& source) {
   const InsideOrt inside;
+  if (!inside.entered()) return ProcessEnds();
   library_ = &library;
   api_ = &library.api;
   name_ = source.name();

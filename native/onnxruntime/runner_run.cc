@@ -172,6 +172,7 @@ Status Runner::BindOutputs(Size& size, Binding& binding) {
 
 Status Runner::Prepare(int32_t height, int32_t width, int64_t images, const std::vector<size_t>& ports) {
   const InsideOrt inside;
+  if (!inside.entered()) return ProcessEnds();
   binding_ = nullptr;
   const auto found = std::find_if(sizes_.begin(), sizes_.end(), [&](const auto& s) { return s->height == height && s->width == width; });
   if (found != sizes_.end()) {
@@ -254,6 +255,7 @@ OrtStatus* Runner::Learn(Binding& binding) {
 
 Status Runner::Run() {
   const InsideOrt inside;
+  if (!inside.entered()) return ProcessEnds();
   {
     std::lock_guard lock(mutex_);
     OrtRunOptions* options = binding_->options.get();

@@ -150,18 +150,18 @@ void OrtModel::Fill(OrtImage& image, int64_t index) {
 
 // Those that left meanwhile are told so; the others go on to the next state. Their places in the batch stay.
 void OrtModel::DropLeft(std::vector<std::shared_ptr<OrtImage>>& batch, OrtImage::State next) {
-  std::vector<std::shared_ptr<OrtImage>> left;
+  // Gone after the lock: an image may be the last that keeps the session open.
+  std::vector<std::shared_ptr<OrtImage>> left, gone;
   {
     std::lock_guard lock(mutex_);
     running_.clear();
     for (auto& image : batch) {
       if (image == nullptr) continue;
       if (image->state_ == OrtImage::State::kSettled) {
-        image = nullptr;
+        gone.push_back(std::move(image));
       } else if (image->left_) {
         image->state_ = OrtImage::State::kSettled;
         left.push_back(std::move(image));
-        image = nullptr;
       } else {
         image->state_ = next;
         if (next == OrtImage::State::kRunning) running_.push_back(image.get());

@@ -102,8 +102,7 @@ export const sums = (options: { batch?: number | string; side?: number | string;
 }
 
 /**
- * Runs for about `seconds`: a chain of products of a [size, size] matrix with itself, of which nothing is folded since it hangs on the
- * input. Output 'slow' [B, 1].
+ * Runs long: a chain of products of a [size, size] matrix with itself, of which nothing is folded or packed since it hangs on the input. Output 'slow' [B, 1].
  */
 export function slow(steps: number, size = 512): Uint8Array {
   const nodes = [
@@ -127,7 +126,7 @@ export function slow(steps: number, size = 512): Uint8Array {
     ),
     node('Mul', ['matrix', 'scalar'], ['m0']),
   ]
-  for (let i = 0; i < steps; i++) nodes.push(node('MatMul', [`m${i}`, 'matrix'], [`m${i + 1}`]))
+  for (let i = 0; i < steps; i++) nodes.push(node('MatMul', [`m${i}`, 'm0'], [`m${i + 1}`]))
   nodes.push(
     node(
       'ReduceMean',
