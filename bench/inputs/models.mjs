@@ -127,8 +127,9 @@ export async function prepareModel(cache, name, sources, writeOnnx) {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === id) return folder
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  writeConfigs(folder, shapes[name])
-  writeSafetensors(join(folder, 'model.safetensors'), shapes[name])
+  const shape = shapes[name.replace(/^cuda-/, '')]
+  writeConfigs(folder, shape)
+  writeSafetensors(join(folder, 'model.safetensors'), shape)
   await writeOnnx(folder)
   writeFileSync(stamp, id)
   return folder
