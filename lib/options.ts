@@ -139,7 +139,7 @@ export const options = {
     type: { kind: 'boolean' },
     calls: ['export'],
     default: false,
-    help: "write ONNX Runtime's own operators: faster there, unknown elsewhere",
+    help: "write ONNX Runtime's own operators, for its CUDA provider: other runtimes do not know them",
   },
   external: {
     type: { kind: 'boolean' },
@@ -263,7 +263,7 @@ export interface ExportOptions extends Pick<LoadOptions, 'heads' | 'file' | 'pre
   imageSize?: ImageSize | undefined
   /** Default: every pool that the checkpoint has. */
   outputs?: PoolName | readonly PoolName[] | undefined
-  /** Default false. True writes operators of ONNX Runtime (com.microsoft): faster there, unknown to other runtimes. */
+  /** Default false. True writes operators of ONNX Runtime (com.microsoft) for its CUDA provider; on its CPU they are slower. */
   fused?: boolean | undefined
   /** Default false: one file, unless it would be larger than 2 GB. True puts the weights into `<file>_data`. */
   external?: boolean | undefined

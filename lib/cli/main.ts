@@ -62,7 +62,11 @@ function build(done: (code: ExitCode) => void): Command {
     .option('--json', 'JSON on a terminal too (default: off)')
     .addHelpText('after', '\nExit codes: 0 what is there can be used, 1 something is there and broken or incomplete.')
     .action(async (flags: Flags) => done(await doctor(flags)))
-  addFlags(program.command('export').description('a checkpoint as an ONNX graph, for other runtimes'), ['export'])
+  const exporting = addFlags(program.command('export').description('a checkpoint as an ONNX graph, for other runtimes'), ['export'])
+  // The table's help is about computing; a file has two of its precisions.
+  const dtype = exporting.options.find(({ long }) => long === '--dtype')
+  if (dtype) dtype.description = 'fp32, or fp16, which halves the file (default: fp32)'
+  exporting
     .usage('[options] [checkpoint] <file.onnx>')
     .argument('<paths...>', 'checkpoint folder or weight file (without it the default checkpoint), and the file to write')
     .addHelpText('after', exportHelp)

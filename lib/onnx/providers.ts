@@ -46,6 +46,9 @@ const defaults: Readonly<Record<string, Record<string, string>>> = { cuda: { cud
 /** CUDA's matrix products are rounded to TF32 unless use_tf32 says no, which releases before this one do not know. */
 const TF32_SINCE = 18
 
+/** Has SkipLayerNormalization sum in float32 whatever its type: DINOv2's large activations ask for it. As old as the graphs' operators. */
+const STRICT_NORM_SINCE = 16
+
 /** ERR_OPTION_INVALID for a setting that the provider does not have; ERR_DEVICE_UNAVAILABLE where a library is too old for one. */
 export function providerOptions(provider: string, settings: DeviceSettings, version: string): Record<string, string> {
   const { name, index, memoryLimit, tf32, graphCapture, options } = settings
@@ -73,6 +76,7 @@ export function providerOptions(provider: string, settings: DeviceSettings, vers
       `device 'cuda': ONNX Runtime ${version} cannot keep fp32 from being rounded to TF32, 1.${TF32_SINCE} or newer can: install one, or accept it with { name: 'cuda', tf32: true }`,
     )
   }
+  if (provider === 'cuda' && minor !== undefined && Number(minor) >= STRICT_NORM_SINCE) out.enable_skip_layer_norm_strict_mode = '1'
   if (provider === 'cuda' || tf32) set('tf32', tf32 ? '1' : '0')
   return { ...out, ...options }
 }
