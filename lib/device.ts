@@ -58,7 +58,9 @@ export async function openDevice(source: Source, wish: Wish, progress: Progress,
     return await openNamed(source, { ...settings, name: 'cuda', label: 'cuda' }, wish, progress, cancellation)
   } catch (error) {
     cancellation.throwIfCancelled()
-    if (!(error instanceof VitrineError) || !fallsBack(error)) throw error
+    // The CPU's engine has fp32 alone: who asked for less is not given more.
+    const elsewhere = source.kind === 'onnx' || wish.dtype === 'auto' || wish.dtype === 'fp32'
+    if (!(error instanceof VitrineError) || !fallsBack(error) || !elsewhere) throw error
     return cpu(error.message)
   }
 }

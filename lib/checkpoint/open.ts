@@ -65,6 +65,9 @@ export async function openAny(source: string, options: OpenOptions): Promise<Spe
   }
   const { declaredName } = vitrine
   if (chosen.kind === 'onnx') {
+    if (options.heads !== undefined) {
+      throw new VitrineError('ERR_OPTION_INVALID', `option 'heads' is for weights; ${chosen.file} is an ONNX graph, which has its own`)
+    }
     return openOnnx(chosen.file, sidecars, (image) => {
       const unknown = `no preprocessor_config.json lies beside ${chosen.file}${inOnnxFolder(chosen) ? ' or one folder up' : ''}`
       return { pipeline: pipelineFrom(undefined, { ...squash(image, 'bilinear', half), unsupported: unknown }), declared, declaredName }

@@ -132,9 +132,11 @@ export function cudaAdvice(library: string | undefined, host: Host): string {
   return parts.join('. ')
 }
 
-export const toolkit = (cuda: string | undefined) =>
-  cuda === undefined
-    ? 'the CUDA toolkit and cuDNN 9'
-    : `CUDA ${cuda} and cuDNN 9 (for example "pip install nvidia-cublas${cuda === '12' ? '-cu12' : ''} nvidia-cuda-runtime${cuda === '12' ? '-cu12' : ''} nvidia-curand${cuda === '12' ? '-cu12' : ''} nvidia-cufft${cuda === '12' ? '-cu12' : ''} nvidia-cudnn-cu${cuda}")`
+/** NVIDIA's own wheels are one way to have them; their names carry the version in 12, and come with onnxruntime-gpu's extras since. */
+const toolkit = (cuda: string | undefined) => {
+  if (cuda === undefined) return 'the CUDA toolkit and cuDNN 9'
+  const parts = ['cublas', 'cuda-runtime', 'curand', 'cufft', 'cudnn'].map((part) => `nvidia-${part}-cu${cuda}`)
+  return `CUDA ${cuda} and cuDNN 9 (for example 'pip install ${cuda === '12' ? parts.join(' ') : '"onnxruntime-gpu[cuda,cudnn]"'}')`
+}
 export const installCuda =
   'install an ONNX Runtime that has it: "pip install onnxruntime-gpu", or on Linux x64 "npm install onnxruntime-node" with its install script allowed'
