@@ -175,7 +175,11 @@ async function openFile(source: OnnxFile, target: Target, info: EngineInfo, onCp
   })
   try {
     const checkpoint = { ...source.checkpoint(session.outputs), pipeline: source.pipeline }
-    return proven({ checkpoint, engine: fileEngine(checkpoint, session, info, { ...target, batch: described.batch }) }, onCpu, cancellation)
+    return proven(
+      { checkpoint, engine: fileEngine(checkpoint, source.input.type === 'uint8', session, info, { ...target, batch: described.batch }) },
+      onCpu,
+      cancellation,
+    )
   } catch (error) {
     session.close()
     throw error

@@ -206,18 +206,33 @@ export async function fileSource(opened: OnnxFile, target: Target): Promise<Onnx
   return withKey({ ...target, batch, ...(await externalParts(opened.file, header)), input: input.name })
 }
 
-/** The one session of a graph that somebody else wrote, opened already. */
-export function fileEngine(checkpoint: OnnxCheckpoint, session: NativeOnnxModel, info: EngineInfo, target: Target): SessionEngine {
+/** The one session of a graph that somebody else wrote, opened already. `bytes`: its input is uint8. */
+export function fileEngine(
+  checkpoint: OnnxCheckpoint,
+  bytes: boolean,
+  session: NativeOnnxModel,
+  info: EngineInfo,
+  target: Target,
+): SessionEngine {
   const { mean, std, rescaleFactor: rescale } = checkpoint.pipeline
-  const want = (_: InputKind, outputs: Output[]): Wanted => ({
-    name: 'file',
-    source: () => Promise.reject(new VitrineError('ERR_MODEL_CLOSED', `the model ${checkpoint.file} was closed`)),
-    outputs: outputs.map((output) => {
-      if (output.kind !== 'pool') throw new VitrineError('ERR_INTERNAL', `${checkpoint.file}: a graph has no output '${output.kind}'`)
-      const branch = output.branches[0]!
-      if (branch.head !== -1) return { port: checkpoint.shape.outs[branch.head]!.name, normalize: output.normalize }
-      return { port: checkpoint.tokensPort!, terms: branch.terms, normalize: output.normalize }
-    }),
-  })
+  const want = (kind: InputKind, outputs: Output[]): Wanted => {
+    if (bytes && kind === 'pixels') {
+      throw new VitrineError(
+        'ERR_IMAGE_UNSUPPORTED',
+        `${checkpoint.file} takes pictures as bytes, which it normalises itself; found pixel values`,
+      )
+    }
+    return {
+      name: 'file',
+      source: () => Promise.reject(new VitrineError('ERR_MODEL_CLOSED', 'the model was closed')),
+      outputs: outputs.map(port),
+    }
+  }
+  const port = (output: Output): OnnxOutput => {
+    if (output.kind !== 'pool') throw new VitrineError('ERR_INTERNAL', `${checkpoint.file}: a graph has no output '${output.kind}'`)
+    const branch = output.branches[0]!
+    if (branch.head !== -1) return { port: checkpoint.shape.outs[branch.head]!.name, normalize: output.normalize }
+    return { port: checkpoint.tokensPort!, terms: branch.terms, normalize: output.normalize }
+  }
   return new SessionEngine(info, target, { mean, std, rescale }, want, [['file', { model: Promise.resolve(session), users: 0 }]])
 }

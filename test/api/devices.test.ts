@@ -1,10 +1,15 @@
 // Every call on a device of ONNX Runtime, here its CPU provider, beside vitrine's own engine: the same results, the same errors.
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openCheckpoint } from '../../lib/checkpoint/open'
 import { type FeatureTensor, load, type Model } from '../../lib/index'
 import { native } from '../../lib/native'
+import { buildGraph, type Graph, type GraphOptions, type Port } from '../../lib/onnx/graph'
+import { modelBytes } from '../../lib/onnx/proto'
+import { WeightReader } from '../../lib/onnx/values'
+import { poolBranches } from '../../lib/pooling'
 import { fixture } from '../support/fixtures'
 import { ortLibrary } from '../support/ort'
 import { worst } from '../support/parity'
@@ -235,6 +240,53 @@ describe.skipIf(!ortLibrary)('.onnx files', () => {
     expect((await model.features(pixels)).data.every(Number.isFinite)).toBe(true)
     expect((await model.features(photo('chelsea.jpg'))).dims).toEqual([1, 48])
     await model.close()
+  })
+})
+
+describe.skipIf(!ortLibrary)('graphs of other kinds, made here from a fixture', () => {
+  const make = async (name: string, options: Partial<GraphOptions>, change: (graph: Graph) => Graph = (graph) => graph) => {
+    const checkpoint = await openCheckpoint(fixture('hf-vit-nonsquare'), {})
+    const outputs = { cls: { kind: 'pool', branches: poolBranches('cls', checkpoint), normalize: false, layer: -1 } } as const
+    const graph = buildGraph(checkpoint.spec, { input: 'float32', outputs, type: 'float32', fused: false, position: 'weight', ...options })
+    const reader = await WeightReader.open(checkpoint.spec)
+    const bytes = new Map<object, Uint8Array>()
+    for (const weight of graph.weights) bytes.set(weight, await reader.bytes(weight))
+    await reader.close()
+    const path = join(folder, `${name}.onnx`)
+    writeFileSync(
+      path,
+      modelBytes(change(graph), (weight) => ({ raw: bytes.get(weight)! })),
+    )
+    return path
+  }
+  const reference = async () => {
+    const model = await load(fixture('hf-vit-nonsquare'), { device: 'cpu' })
+    return model
+  }
+
+  test('pictures as bytes: the graph normalises, pixel values are refused', async () => {
+    const own = await reference()
+    const { preprocess, imageSize } = own.info
+    const model = await load(await make('bytes', { input: 'uint8' }), { preprocess })
+    expect(model.info.pools).toEqual(['cls'])
+    near(await model.features(photos.slice(0, 3)), await own.features(photos.slice(0, 3)), 'cls')
+    const pixels = {
+      type: 'float32',
+      dims: [1, 3, imageSize.height, imageSize.width],
+      data: new Float32Array(3 * imageSize.height * imageSize.width),
+    } as const
+    await expectCode(model.features(pixels), 'ERR_IMAGE_UNSUPPORTED', 'as bytes')
+    await Promise.all([model.close(), own.close()])
+  })
+
+  test('a fixed batch: any number of images in turns of it', async () => {
+    const own = await reference()
+    const fixed = (ports: Port[]) => ports.map((port) => ({ ...port, dims: port.dims.with(0, 3) }))
+    const path = await make('fixed', {}, (graph) => ({ ...graph, inputs: fixed(graph.inputs), outputs: fixed(graph.outputs) }))
+    const model = await load(path, { preprocess: own.info.preprocess })
+    for (const count of [1, 3, 4, 7])
+      near(await model.features(photos.slice(0, count)), await own.features(photos.slice(0, count)), `${count} images`)
+    await Promise.all([model.close(), own.close()])
   })
 })
 
