@@ -1,35 +1,12 @@
 // The graphs of lib/onnx in ONNX Runtime itself, through its own JavaScript package: what the reference library gave, in every kind of
 // graph. The evaluator of graph.test.ts judges the operators by their definitions; this judges that ONNX Runtime takes them as we write them.
 import { join } from 'node:path'
-import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../../lib/checkpoint/open'
-import { buildGraph, type Graph, type GraphOptions } from '../../lib/onnx/graph'
-import { modelBytes, type WeightData } from '../../lib/onnx/proto'
-import { WeightReader } from '../../lib/onnx/values'
-import type { EncoderSpec } from '../../lib/spec'
+import { buildGraph, type GraphOptions } from '../../lib/onnx/graph'
 import { fixtures, root } from '../support/fixtures'
 import { decode, values } from '../support/safetensors'
-import { everyOutput, expectGoldens, openKnown, plain, positionInput } from './support'
-
-type Results = Record<string, { dims: readonly number[]; data: Float32Array }>
-
-async function run(spec: EncoderSpec, graph: Graph, feeds: Record<string, Tensor>): Promise<Results> {
-  const reader = await WeightReader.open(spec)
-  const data = new Map<string, Exclude<WeightData, 'streamed'>>()
-  for (const weight of graph.weights) data.set(weight.name, { raw: await reader.bytes(weight) })
-  await reader.close()
-  const bytes = modelBytes(graph, ({ name }) => data.get(name)!)
-  // Its warnings, about constants that could be folded and the like, are not errors here.
-  const session = await InferenceSession.create(bytes, { intraOpNumThreads: 1, logSeverityLevel: 3 })
-  try {
-    expect(session.inputNames).toEqual(graph.inputs.map(({ name }) => name))
-    const results = await session.run(feeds)
-    return Object.fromEntries(Object.entries(results).map(([name, { dims, data }]) => [name, { dims, data: data as Float32Array }]))
-  } finally {
-    await session.release()
-  }
-}
+import { everyOutput, expectGoldens, openKnown, plain, positionInput, runInOrt, Tensor } from './support'
 
 const kinds: Record<string, Partial<GraphOptions>> = {
   plain: {},
@@ -54,7 +31,7 @@ for (const [kind, options] of Object.entries(kinds)) {
           const { dims, data } = await positionInput(spec, pixels.shape)
           feeds.position = new Tensor('float32', Float32Array.from(data), dims)
         }
-        compared += expectGoldens(await run(spec, graph, feeds), test)
+        compared += expectGoldens(await runInOrt(spec, graph, feeds), test)
       })
     }
     it('compared something', () => expect(compared).toBeGreaterThan(20))
@@ -85,7 +62,7 @@ describe('the default checkpoint from uint8 crops', () => {
       const size = { height: 224, width: 224 }
       const graph = buildGraph(opened.spec, { ...plain, input: 'uint8', type, fused, size, outputs: everyOutput(opened) })
       const crops = golden.crops!.data.slice(0, images * 224 * 224 * 3)
-      const results = await run(opened.spec, graph, { pixel_values: new Tensor('uint8', crops, [images, 224, 224, 3]) })
+      const results = await runInOrt(opened.spec, graph, { pixel_values: new Tensor('uint8', crops, [images, 224, 224, 3]) })
       for (const [name, { data }] of Object.entries(results)) expect(data.every(Number.isFinite), name).toBe(true)
       for (const name of ['cls', 'mean', 'cls_attention']) {
         const [found, wanted] = [results[name]!.data, values(golden[name]!)]

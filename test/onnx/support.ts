@@ -1,6 +1,8 @@
 // What the tests of lib/onnx share: fixtures that open, the outputs that goldens are of, and a graph run by the evaluator.
+import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { openCheckpoint, type SpecCheckpoint } from '../../lib/checkpoint/open'
 import { buildGraph, type Graph, type GraphOptions } from '../../lib/onnx/graph'
+import { modelBytes, type WeightData } from '../../lib/onnx/proto'
 import { WeightReader } from '../../lib/onnx/values'
 import { availablePools, poolBranches } from '../../lib/pooling'
 import type { EncoderSpec, Output } from '../../lib/spec'
@@ -8,6 +10,8 @@ import { type Fixture, ownFixtures } from '../support/fixtures'
 import { evaluate, type Value } from '../support/onnx'
 import { type Entry, values } from '../support/safetensors'
 import { expectWithin } from '../support/tolerance'
+
+export { Tensor }
 
 export const plain: GraphOptions = { input: 'float32', outputs: {}, type: 'float32', fused: false, position: 'weight' }
 
@@ -71,4 +75,24 @@ export function expectGoldens(found: Record<string, { dims: readonly number[]; d
     expectWithin(result.data, wanted, () => limit, name)
   }
   return compared
+}
+
+type Results = Record<string, { dims: readonly number[]; data: Float32Array }>
+
+/** The graph in ONNX Runtime, through its own JavaScript package. */
+export async function runInOrt(spec: EncoderSpec, graph: Graph, feeds: Record<string, Tensor>): Promise<Results> {
+  const reader = await WeightReader.open(spec)
+  const data = new Map<string, Exclude<WeightData, 'streamed'>>()
+  for (const weight of graph.weights) data.set(weight.name, { raw: await reader.bytes(weight) })
+  await reader.close()
+  const bytes = modelBytes(graph, ({ name }) => data.get(name)!)
+  // Its warnings, about constants that could be folded and the like, are not errors here.
+  const session = await InferenceSession.create(bytes, { intraOpNumThreads: 1, logSeverityLevel: 3 })
+  try {
+    if (`${session.inputNames}` !== `${graph.inputs.map(({ name }) => name)}`) throw new Error(`inputs are ${session.inputNames}`)
+    const results = await session.run(feeds)
+    return Object.fromEntries(Object.entries(results).map(([name, { dims, data }]) => [name, { dims, data: data as Float32Array }]))
+  } finally {
+    await session.release()
+  }
 }
