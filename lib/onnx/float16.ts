@@ -29,20 +29,21 @@ export function toHalf(bits: number): number {
 /** The bits of a float32 → those of the nearest bfloat16. */
 export function toBfloat(bits: number): number {
   if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40
-  return rounded(bits >>> 0, 16) & 0xffff
+  return rounded(bits & 0x7fffffff, 16) | ((bits >>> 16) & 0x8000)
 }
 
-/** n / 2^shift to the nearest integer, halves to the even one. */
+/** n / 2^shift to the nearest integer, halves to the even one; n + 2^(shift − 1) is below 2³². */
 function rounded(n: number, shift: number): number {
-  const down = n >>> shift
-  const rest = n - down * 2 ** shift
-  const half = 2 ** (shift - 1)
-  return rest > half || (rest === half && down % 2 === 1) ? down + 1 : down
+  return (n + (1 << (shift - 1)) - 1 + ((n >>> shift) & 1)) >>> shift
 }
 
 /** Little-endian bytes of values in a type: the values' own memory where it is float32. */
 export function toBytes(values: Float32Array, type: FloatType): Uint8Array {
   if (type === 'float32') return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  return new Uint8Array(Uint16Array.from(words, type === 'float16' ? toHalf : toBfloat).buffer)
+  const out = new Uint16Array(values.length)
+  // A loop each: with the function as a value it is not inlined, and takes eight times as long.
+  if (type === 'float16') for (let i = 0; i < out.length; i++) out[i] = toHalf(words[i]!)
+  else for (let i = 0; i < out.length; i++) out[i] = toBfloat(words[i]!)
+  return new Uint8Array(out.buffer)
 }
