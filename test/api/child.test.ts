@@ -47,7 +47,7 @@ import { errorCodes, load, VitrineError } from ${JSON.stringify(join(installed, 
 const vitrine = createRequire(import.meta.url)(${JSON.stringify(join(installed, 'dist', 'index.js'))})
 console.log(vitrine.load === load, vitrine.VitrineError === VitrineError, vitrine.errorCodes === errorCodes, Object.keys(vitrine).length)`
   const { stdout, stderr } = run(body, { module: true })
-  expect(stdout, stderr).toBe('true true true 3\n')
+  expect(stdout, stderr).toBe('true true true 4\n')
 })
 
 test('a failure that nobody looks at is an unhandled rejection', () => {
