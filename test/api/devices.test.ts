@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openCheckpoint } from '../../lib/checkpoint/open'
-import { type FeatureTensor, load, type Model } from '../../lib/index'
+import { type FeatureTensor, load, type Model, VitrineError } from '../../lib/index'
 import { native } from '../../lib/native'
 import { buildGraph, type Graph, type GraphOptions, type Port } from '../../lib/onnx/graph'
 import { modelBytes } from '../../lib/onnx/proto'
@@ -305,6 +305,15 @@ describe('what is refused', () => {
     await expectCode(load(source, { device: 'ort-cpu:1' }), 'ERR_OPTION_INVALID', 'ort-cpu')
     await expectCode(load(source, { device: 'cpu:1' }), 'ERR_OPTION_INVALID', 'a number (cpu:1)')
     await expectCode(load(source, { device: { name: 'cpu', batch: 4 } }), 'ERR_OPTION_INVALID', 'batch', "'ort-cpu'")
+  })
+  test.skipIf(!ortLibrary)('bf16 where the provider has no kernels for it', async () => {
+    const model = await load(source, { device: 'ort-cpu', dtype: 'bf16' }).catch((error) => error)
+    if (model instanceof VitrineError) {
+      expect(model.code).toBe('ERR_DTYPE_UNAVAILABLE')
+      expect(model.message).toMatch(/dtype 'bf16' is not available on device 'ort-cpu': .*ONNX Runtime/)
+    } else {
+      await model.close()
+    }
   })
   test.skipIf(!ortLibrary)('fp16 on the CPU runs, near fp32', async () => {
     const [half, single] = await Promise.all([load(source, { device: 'ort-cpu', dtype: 'fp16' }), load(source, { device: 'cpu' })])
