@@ -38,7 +38,6 @@ const keys: Readonly<Record<string, Keys>> = {
   rocm: { index: 'device_id', memoryLimit: 'gpu_mem_limit' },
   migraphx: { index: 'device_id' },
   dml: { index: 'device_id' },
-  webgpu: { index: 'deviceId' },
 }
 /** What is set where the caller says nothing. cuDNN's exhaustive search takes seconds for every new batch size. */
 const defaults: Readonly<Record<string, Record<string, string>>> = { cuda: { cudnn_conv_algo_search: 'HEURISTIC' } }

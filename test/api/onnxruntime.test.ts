@@ -1,5 +1,6 @@
 // What only a process of its own shows: no ONNX Runtime, one without CUDA, one that is none; and that 'auto' opens nothing without a GPU.
-import { copyFileSync, existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -143,4 +144,29 @@ describe.skipIf(!ortLibrary)('with ONNX Runtime', () => {
       expect(line.message).toMatch(said)
     }
   })
+
+  test.skipIf(process.platform !== 'linux' || spawnSync('cc', ['--version']).status !== 0)(
+    'a library that is too old: both versions are named',
+    () => {
+      const source = join(folder, 'old.c')
+      const old = join(folder, 'old', 'libonnxruntime.so.1.11.1')
+      mkdirSync(join(folder, 'old'))
+      writeFileSync(
+        source,
+        `struct base { const void* (*api)(unsigned); const char* (*version)(void); };
+static const void* api(unsigned version) { return 0; }
+static const char* version(void) { return "1.11.1"; }
+static const struct base it = { api, version };
+const struct base* OrtGetApiBase(void) { return &it; }
+`,
+      )
+      expect(spawnSync('cc', ['-shared', '-fPIC', '-o', old, source]).status).toBe(0)
+      const lines = loads(needs.slice(1), { VITRINE_ORT_LIB: join(folder, 'old') })
+      for (const line of lines.slice(0, 3)) {
+        expect(line.code, line.message).toBe('ERR_DEVICE_UNAVAILABLE')
+        expect(line.message).toMatch(/1\.11\.1.*1\.12/)
+        expect(line.message).toContain(old)
+      }
+    },
+  )
 })
