@@ -6,7 +6,7 @@ import { cudaAdvice, type Gpu, lookForCudaProvider, lookForGpu, type Needed } fr
 import { type Host, thisHost } from '../onnx/host'
 import { type Place, searchLibraries } from '../onnx/library'
 import { deviceNames } from '../onnx/providers'
-import { openLibrary } from '../onnx/runtime'
+import { candidatesFor, openLibrary } from '../onnx/runtime'
 import { describe, type ExitCode, exitCodes } from './exit'
 import type { Flags } from './flags'
 import { openText } from './output'
@@ -15,7 +15,7 @@ export interface Diagnosis {
   /** vitrine's own engine. */
   engine: { version: string; isa: string; threads: number } | { error: string }
   /** Every place that was looked at, in the order in which a library is taken. */
-  searched: (Place & { version?: string; devices?: string[]; error?: string })[]
+  searched: (Place & { version?: string; devices?: string[]; error?: string; takenFor?: string[] })[]
   gpu: Gpu
   /** Of the first library with a CUDA provider beside it, else of the first. */
   cuda: { library: string; provider: string | undefined; builtFor: string | undefined; needs: Needed[] } | undefined
@@ -35,6 +35,7 @@ export async function doctor(flags: Flags): Promise<ExitCode> {
 
 export async function diagnose(host: Host): Promise<Diagnosis> {
   const searched = await Promise.all(searchLibraries(host).map(opened))
+  markTaken(searched)
   const there = searched.filter(({ path }) => path !== undefined)
   const library = (there.find(({ providers }) => providers.includes('cuda')) ?? there[0])?.path
   const gpu = lookForGpu(host)
@@ -75,6 +76,18 @@ async function opened(place: Place): Promise<Diagnosis['searched'][number]> {
   }
 }
 
+/** Which library load() would take for which device: the first of its candidates that opens and has it. */
+function markTaken(searched: Diagnosis['searched']): void {
+  for (const [provider, device] of [
+    ['cpu', 'ort-cpu'],
+    ['cuda', 'cuda'],
+  ] as const) {
+    const paths = candidatesFor(provider, searched).map(({ path }) => path)
+    const first = paths.map((path) => searched.find((place) => place.path === path)!).find(({ devices }) => devices?.includes(device))
+    if (first) first.takenFor = [...(first.takenFor ?? []), device]
+  }
+}
+
 /** A library that cannot be opened, a card without a driver, or a CUDA provider whose libraries are missing. */
 function healthy({ engine, searched, gpu, cuda }: Diagnosis): boolean {
   const named = searched.some(({ from, path }) => from === 'VITRINE_ORT_LIB' && path === undefined)
@@ -90,10 +103,14 @@ export function asText({ engine, searched, gpu, cuda, auto, advice }: Diagnosis)
       : `engine        vitrine ${engine.version}, ${engine.isa}, ${engine.threads} threads`,
   ]
   lines.push(`device auto   ${auto.device}: ${auto.why}`, '', 'ONNX Runtime, in the order in which it is taken')
-  for (const { from, looked, path, why, version, devices, error } of searched) {
+  for (const { from, looked, path, why, version, devices, error, takenFor } of searched) {
     lines.push(`  ${path === undefined ? '–' : error === undefined ? '✓' : '✗'} ${from}: ${path ?? looked}`)
     if (path === undefined) lines.push(`      ${why}`)
-    else lines.push(`      ${error ?? `${version}, devices ${devices?.join(', ')}; ${why}`}`)
+    else if (error !== undefined) lines.push(`      ${error}`)
+    else
+      lines.push(
+        `      ${version}, devices ${devices?.join(', ')}; ${why}; ${takenFor ? `taken for ${takenFor.join(', ')}` : 'not taken: another comes first'}`,
+      )
   }
   lines.push('', `NVIDIA        ${gpu.why}`)
   if (gpu.driver.library) lines.push(`              driver library ${gpu.driver.library}`)

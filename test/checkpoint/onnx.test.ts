@@ -159,6 +159,11 @@ describe('what is refused', () => {
     await rejects(openCheckpoint(join(fixture('onnx-fp16'), 'model.onnx'), {}), 'ERR_CHECKPOINT_UNSUPPORTED', /is an ONNX graph/)
   })
 
+  test("heads, which are the graph's own", async () => {
+    const folder = temporaryFolder({ 'model.onnx': graph([picture()], one) })
+    await rejects(openAny(folder, { heads: 4 }), 'ERR_OPTION_INVALID', /'heads'/, /ONNX graph/)
+  })
+
   test('pictures, where no file says how to prepare them; pixel values work', async () => {
     expect((await open(one)).pipeline.unsupported).toContain('no preprocessor_config.json lies beside')
     const config = { image_processor_type: 'ViTImageProcessor', size: { height: 32, width: 32 } }

@@ -24,6 +24,8 @@ test('on a pipe one JSON object, with every place that was looked at', async () 
     const place = found!.searched.find(({ path }) => path === ortLibrary)
     expect(place?.version).toMatch(/^1\.\d+\.\d+/)
     expect(place?.devices).toContain('ort-cpu')
+    expect(found!.searched.filter(({ takenFor }) => takenFor?.includes('ort-cpu'))).toHaveLength(1)
+    expect(asText(found!)).toContain('taken for ort-cpu')
     if (!gpu) expect(code).toBe(0)
   }
 })
