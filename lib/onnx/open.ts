@@ -177,14 +177,6 @@ function dtypeOf(source: Source, dtype: RuntimeWish['dtype'], provider: string):
   return names[known[0]?.[0] ?? 'float32'] ?? 'fp32'
 }
 
-/** Without the places in ONNX Runtime's own source, and in one line. */
-const plainWords = (message: string) =>
-  message
-    .replace(/\/\S*onnxruntime\/core\/\S+:\d+ .*?(?=\[ONNXRuntimeError\])/g, '')
-    .replace(/\[ONNXRuntimeError\] : \d+ : \w+ : /g, '')
-    .replace(/\s+/g, ' ')
-    .trim()
-
 /** What the device said, with what can be told from outside about why. */
 function explained(error: unknown, settings: DeviceSettings, library: string, source: Source, dtype: DType): unknown {
   if (!(error instanceof VitrineError)) return error
@@ -192,7 +184,7 @@ function explained(error: unknown, settings: DeviceSettings, library: string, so
   if (code === 'ERR_DEVICE_UNAVAILABLE') {
     const nvidia = settings.name === 'cuda' || settings.name === 'tensorrt'
     const advice = nvidia ? cudaAdvice(library, thisHost()) : ''
-    const said = `ONNX Runtime says: ${plainWords(message)}`
+    const said = `ONNX Runtime says: ${message}`
     return new VitrineError(code, [`device '${settings.label}': ${advice || said}`, advice && said].filter(Boolean).join('. '), {
       cause: error,
     })

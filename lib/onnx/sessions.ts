@@ -111,10 +111,19 @@ const letGo = ({ model }: Session) => model.then((loaded) => loaded.close()).cat
 export async function loadSession(source: OnnxModelSource): Promise<NativeOnnxModel> {
   try {
     return await native().loadOnnxModel(source).promise
-  } catch (error) {
-    throw fromNative(error)
+  } catch (cause) {
+    const error = fromNative(cause)
+    throw error instanceof VitrineError ? new VitrineError(error.code, plainWords(error.message), { cause }) : error
   }
 }
+
+/** What ONNX Runtime says, without the places and functions of its own source, and in one line. */
+export const plainWords = (message: string) =>
+  message
+    .replace(/\/\S*onnxruntime\/core\/\S+:\d+ [^()]*\([^()]*\)\S* /g, '')
+    .replace(/\[ONNXRuntimeError\] : \d+ : \w+ : /g, '')
+    .replace(/\s+/g, ' ')
+    .trim()
 
 /** Names everything that makes two sessions differ; bigints are the stamps of files. */
 function keyOf(source: Omit<OnnxModelSource, 'key'>): string {

@@ -76,6 +76,7 @@ describe('outputs', () => {
     ])
     expect(availablePools(neither)).toEqual([])
     expect(neither.because).toContain('a float32 [batch, 48]; b float32 [batch, 24]')
+    expect((await open([['1234', [b, 'dim']]])).because).toContain('how wide 1234 is')
   })
 
   test("CLIP's last_hidden_state is taken before its final norm: no pool is made of it", async () => {

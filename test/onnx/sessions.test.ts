@@ -6,7 +6,7 @@ import { Gate } from '../../lib/gate'
 import { type FeatureTensor, load } from '../../lib/index'
 import { Model } from '../../lib/model'
 import { native } from '../../lib/native'
-import { type SpecSessions, specEngine } from '../../lib/onnx/sessions'
+import { plainWords, type SpecSessions, specEngine } from '../../lib/onnx/sessions'
 import { photo, pixelValues, until } from '../api/support'
 import { fixture } from '../support/fixtures'
 import { ortLibrary } from '../support/ort'
@@ -40,6 +40,26 @@ const names = [
   'hf-dinov2-swiglu-names-v5',
   'torchvision-vit-larger-input',
 ]
+
+test("ONNX Runtime's messages lose the places in its own source", () => {
+  const source = '/onnxruntime_src/onnxruntime/core'
+  for (const [said, plain] of [
+    [
+      `cuda: ${source}/session/provider_bridge_ort.cc:1988 onnxruntime::Provider& onnxruntime::ProviderLibrary::Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load library /a/b.so with error: libcublas.so.12: cannot open\n`,
+      'cuda: Failed to load library /a/b.so with error: libcublas.so.12: cannot open',
+    ],
+    [
+      `failed:${source}/graph/model.cc:145 onnxruntime::Model::Model(onnx::ModelProto&&, const PathString&) Unsupported model IR version: 10`,
+      'failed:Unsupported model IR version: 10',
+    ],
+    [
+      `${source}/providers/webgpu/webgpu_context.cc:136 onnxruntime::webgpu::WebGpuContext::Initialize(const Config&)::<lambda()> Failed to get an adapter`,
+      'Failed to get an adapter',
+    ],
+    ['nothing of the kind', 'nothing of the kind'],
+  ])
+    expect(plainWords(said!)).toBe(plain)
+})
 
 describe.skipIf(!ortLibrary)('as on CUDA', () => {
   afterAll(() => until(() => native().counters().onnxSessions === 0))
