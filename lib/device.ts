@@ -6,6 +6,7 @@ import type { SpecCheckpoint } from './checkpoint/open'
 import { type DeviceOptions, type DeviceSettings, readDevice } from './device-option'
 import { nativeEngine } from './engine'
 import { VitrineError } from './errors'
+import { type NativeDType, native } from './native'
 import { cudaAdvice, lookForGpu } from './onnx/cuda'
 import { thisHost } from './onnx/host'
 import { searchLibraries } from './onnx/library'
@@ -33,14 +34,15 @@ export async function openDevice(source: Source, wish: Wish, progress: Progress,
 
   // Settings are the GPU's, which is not the one that computes then.
   const cpu = (note: string | undefined) => openNamed(source, readDevice('cpu') as DeviceSettings, wish, progress, cancellation, note)
+  if (wish.dtype === 'int8') return cpu(undefined) // which no other device computes
   const note = gpuNote()
   if (note !== undefined) return cpu(note.text)
   try {
     return await openNamed(source, { ...settings, name: 'cuda', label: 'cuda' }, wish, progress, cancellation)
   } catch (error) {
     cancellation.throwIfCancelled()
-    // The CPU's engine has fp32 alone: who asked for less is not given more.
-    const elsewhere = source.kind === 'onnx' || wish.dtype === 'auto' || wish.dtype === 'fp32'
+    // The CPU's engine has no fp16: who asked for it is not given another precision.
+    const elsewhere = source.kind === 'onnx' || wish.dtype !== 'fp16'
     if (!(error instanceof VitrineError) || !fallsBack(error) || !elsewhere) throw error
     return cpu(error.message)
   }
@@ -76,11 +78,13 @@ export function gpuNote(host = thisHost()): { text: string | undefined } | undef
 function checkDtype(source: Source, { name, label }: DeviceSettings, dtype: Wish['dtype']): void {
   const refuse = (why: string) => new VitrineError('ERR_DTYPE_UNAVAILABLE', `load(): dtype '${dtype}' is not available: ${why}`)
   if (dtype === 'auto' || dtype === 'fp32') return
-  if (dtype === 'int8') throw refuse('this version has none; there are fp32, and on devices of ONNX Runtime fp16 and bf16')
   if (source.kind === 'onnx') throw refuse(`${source.file} is an ONNX graph, which computes in the types that it was written in`)
-  if (name === 'cpu') throw refuse(`device '${label}' computes in fp32; fp16 and bf16 are for devices of ONNX Runtime, such as 'cuda'`)
-  if (name === 'auto' && gpuNote() !== undefined)
-    throw refuse("without a GPU that can be used the CPU computes, in fp32; dtype 'auto' is fp16 on a GPU alone")
+  if (dtype === 'int8' && name !== 'cpu' && name !== 'auto')
+    throw refuse(`device '${label}' computes in fp32, fp16 and bf16; int8 is for 'cpu', vitrine's own engine`)
+  if (dtype === 'fp16' && name === 'cpu')
+    throw refuse(`device '${label}' computes in fp32, bf16 and int8; fp16 is for devices of ONNX Runtime, such as 'cuda'`)
+  if (dtype === 'fp16' && name === 'auto' && gpuNote() !== undefined)
+    throw refuse('without a GPU that can be used the CPU computes, in fp32, bf16 or int8')
 }
 
 async function openNamed(
@@ -93,7 +97,15 @@ async function openNamed(
 ): Promise<Opened> {
   if (settings.name === 'cpu' && source.kind === 'spec') {
     checkPlain(settings)
-    return { checkpoint: source, engine: nativeEngine(await loadWeights(source.spec, wish.threads, progress, cancellation), note) }
+    const dtype = cpuDtype(wish.dtype)
+    const model = await loadWeights(source.spec, dtype, wish.threads, progress, cancellation)
+    return { checkpoint: source, engine: nativeEngine(model, dtype, note) }
   }
   return openOnRuntime(source, settings, wish, note, progress, cancellation)
+}
+
+/** On vitrine's own engine 'auto' is bf16 where the CPU multiplies it, else fp32; fp16 was refused before. */
+function cpuDtype(dtype: Wish['dtype']): NativeDType {
+  if (dtype === 'auto' || dtype === 'fp16') return native().runtime().bf16 ? 'bf16' : 'fp32'
+  return dtype
 }

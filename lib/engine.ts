@@ -1,6 +1,6 @@
 // What computes: vitrine's own engine, or sessions of ONNX Runtime (onnx/sessions.ts). Before it: call.ts, which asks it to get ready for a
 // call; after it: encode.ts, which runs one image after another, and native.ts.
-import type { NativeJob, NativeModel, NativePicture, NativePixels, NativeTimings } from './native'
+import type { NativeDType, NativeJob, NativeModel, NativePicture, NativePixels, NativeTimings } from './native'
 import type { Output } from './spec'
 
 /** Pictures are decoded, cropped and normalised behind this line; pixel values are normalised already. */
@@ -46,10 +46,10 @@ export interface Engine {
 export const IN_FLIGHT_PER_THREAD = 4
 
 /** The engine of native/engine. */
-export function nativeEngine(model: NativeModel, note: string | undefined): Engine {
+export function nativeEngine(model: NativeModel, dtype: NativeDType, note: string | undefined): Engine {
   const { isa, threads, weightBytes } = model
   return {
-    info: { device: 'cpu', ...(note !== undefined && { deviceNote: note }), dtype: 'fp32', isa, threads, weightBytes },
+    info: { device: 'cpu', ...(note !== undefined && { deviceNote: note }), dtype, isa, threads, weightBytes },
     inFlight: IN_FLIGHT_PER_THREAD * threads,
     prepare: (_, outputs) => ({ run: (image, sinks, row) => model.run(image, outputs, sinks, row), done: () => {} }),
     close: async () => model.close(),

@@ -176,10 +176,15 @@ export interface NativeOnnxModel {
   close(): void
 }
 
+/** What the weights of the blocks are stored and multiplied as. */
+export type NativeDType = 'fp32' | 'bf16' | 'int8'
+
 export interface NativeRuntime {
   isa: string
   /** Every instruction set compiled in, weakest first. */
   isas: { name: string; supported: boolean }[]
+  /** Whether products of bf16 are the CPU's own; else bf16 weights are widened and multiplied in fp32. */
+  bf16: boolean
   /** Threads of the pool by default: affinity, cgroup quota and VITRINE_THREADS considered. */
   threads: number
   version: string
@@ -207,7 +212,7 @@ export interface NativeCounters {
 
 export interface NativeAddon {
   runtime(): NativeRuntime
-  loadModel(spec: EncoderSpec, options: { threads: number }): NativeLoadJob
+  loadModel(spec: EncoderSpec, options: { threads: number; dtype?: NativeDType }): NativeLoadJob
   /** The uint8 crop [cropHeight, cropWidth, 3] that the encoder would see, written to sink at offset row · length. */
   crop(picture: NativePicture, sink: Uint8Array, row: number): NativeJob<NativeTimings>
   /** The table [stored patches, dim] resized to another grid by the family's rule, written to sink [wanted patches, dim]. */

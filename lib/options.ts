@@ -41,7 +41,7 @@ export const options = {
     type: { kind: 'choice', values: ['fp32', 'fp16', 'bf16', 'int8', 'auto'] },
     calls: ['load', 'export'],
     default: 'fp32',
-    help: "precision of the weights; 'fp16' and 'bf16' on devices of ONNX Runtime; 'auto': fp16 on a GPU, else fp32",
+    help: "precision: 'fp32', 'bf16', 'int8' (the CPU alone), 'fp16' (devices of ONNX Runtime); 'auto': fp16 on a GPU, bf16 on a CPU that multiplies it, else fp32",
   },
   threads: {
     type: { kind: 'integer', min: 1, max: 1024 },
@@ -195,7 +195,11 @@ export interface LoadOptions {
    * providers. A device that cannot run is ERR_DEVICE_UNAVAILABLE, never a silent fallback.
    */
   device?: 'auto' | 'cpu' | 'ort-cpu' | 'cuda' | (string & {}) | DeviceOptions | undefined
-  /** Default `'fp32'`. `'fp16'` and `'bf16'` on devices of ONNX Runtime; `'auto'` is fp16 on a GPU, else fp32. Else ERR_DTYPE_UNAVAILABLE. */
+  /**
+   * Default `'fp32'`. On the CPU `'bf16'` (about twice as fast where the CPU multiplies it; weights of half the size everywhere) and `'int8'`
+   * (quantised at load, weights of a quarter; docs/numerics.md says what each costs in fidelity); `'fp16'` and `'bf16'` on devices of ONNX
+   * Runtime. `'auto'` is fp16 on a GPU, bf16 on a CPU that multiplies it, else fp32. ERR_DTYPE_UNAVAILABLE where device and dtype do not go together.
+   */
   dtype?: 'fp32' | 'fp16' | 'bf16' | 'int8' | 'auto' | undefined
   /** Threads to compute with, 1…1024. Default: the CPUs that affinity and the container's quota leave, or VITRINE_THREADS. */
   threads?: number | undefined

@@ -1,6 +1,6 @@
 // The weights of a spec into the engine, with progress. Before it: device.ts; after it: native.ts.
 import type { Cancellation } from './cancel'
-import { fromNative, type NativeModel, native } from './native'
+import { fromNative, type NativeDType, type NativeModel, native } from './native'
 import type { LoadProgress } from './options'
 import type { EncoderSpec } from './spec'
 
@@ -9,12 +9,13 @@ const PROGRESS_MS = 50
 /** Reads and packs the weights. Rejects with the engine's error; a cancel ends the work. */
 export async function loadWeights(
   spec: EncoderSpec,
+  dtype: NativeDType,
   threads: number | undefined,
   progress: (event: LoadProgress) => void,
   cancellation: Cancellation,
 ): Promise<NativeModel> {
   try {
-    const job = native().loadModel(spec, { threads: threads ?? native().runtime().threads })
+    const job = native().loadModel(spec, { threads: threads ?? native().runtime().threads, dtype })
     const keep = cancellation.onCancel(() => job.cancel())
     const timer = setInterval(() => progress({ stage: 'weights', ...job.progress() }), PROGRESS_MS)
     try {

@@ -118,7 +118,7 @@ Tensor ReadTensor(Napi::Value value, const char* role) {
 void ReadTriple(Napi::Value value, const char* what, double* out) {
   int count = 0;
   ForEach(value, what, [&](Napi::Value item) {
-    if (count < 3) out[count] = Number(item, what);
+    if (count < 3) out[count] = ReadNumber(item, what);
     count++;
   });
   if (count != 3) Expected(value, what, "three numbers");
@@ -142,7 +142,7 @@ PoolTerm ReadTerm(Napi::Value value) {
 }
 
 int64_t ReadInteger(Napi::Value value, const char* what, int64_t least, int64_t most) {
-  const double number = Number(value, what);
+  const double number = ReadNumber(value, what);
   if (!(number >= double(least) && number <= double(most)) || number != std::floor(number)) {
     Throw(value.Env(), "ERR_INTERNAL",
           std::string("argument ") + what + ": expected a whole number from " + std::to_string(least) + " to " + std::to_string(most) +
@@ -177,7 +177,7 @@ EncoderSpec ReadSpec(Napi::Value value) {
   ForEach(object.Get("blocks"), "blocks", [&](Napi::Value block) { spec.blocks.push_back(ReadBlock(block)); });
   spec.glu = Boolean(object.Get("glu"), "glu");
   spec.activation = ReadActivation(object.Get("activation"));
-  spec.eps = float(Number(object.Get("eps"), "eps"));
+  spec.eps = float(ReadNumber(object.Get("eps"), "eps"));
   spec.final_norm = ReadOptionalNorm(object.Get("finalNorm"), "finalNorm");
   ForEach(object.Get("headsOut"), "headsOut", [&](Napi::Value item) {
     const Napi::Object head = Object(item, "headsOut");
@@ -186,7 +186,7 @@ EncoderSpec ReadSpec(Napi::Value value) {
   });
   ReadTriple(object.Get("mean"), "mean", spec.mean);
   ReadTriple(object.Get("std"), "std", spec.std);
-  spec.rescale = Number(object.Get("rescale"), "rescale");
+  spec.rescale = ReadNumber(object.Get("rescale"), "rescale");
   return spec;
 }
 

@@ -26,6 +26,7 @@ Napi::Value Runtime(const Napi::CallbackInfo& info) {
   Napi::Object runtime = Napi::Object::New(env);
   runtime["isa"] = active->name;
   runtime["isas"] = isas;
+  runtime["bf16"] = active->kernels->gemm_bf16.input == Number::kBf16;
   runtime["threads"] = DefaultThreads();
   runtime["version"] = VITRINE_VERSION;
   return runtime;

@@ -30,8 +30,8 @@ class ModelHandle {
 
 class LoadJob final : public Job, public LoadRequest {
  public:
-  LoadJob(Napi::Env env, std::shared_ptr<Lane> lane, EncoderSpec spec, const IsaEntry& isa)
-      : Job(env, lane), lane_(std::move(lane)), spec_(std::move(spec)), isa_(isa) {}
+  LoadJob(Napi::Env env, std::shared_ptr<Lane> lane, EncoderSpec spec, Precision precision, const IsaEntry& isa)
+      : Job(env, lane), lane_(std::move(lane)), spec_(std::move(spec)), precision_(precision), isa_(isa) {}
 
   void Cancel() override {
     Scheduler::Get().Cancel(*this);  // in the queue or not: whether the load is still to be answered, the store knows
@@ -46,7 +46,7 @@ class LoadJob final : public Job, public LoadRequest {
  private:
   Progress Work(Worker& worker, Status* status) override {
     try {
-      WeightStore::Get().Load(std::static_pointer_cast<LoadJob>(shared_from_this()), spec_, isa_.name, *isa_.kernels, worker);
+      WeightStore::Get().Load(std::static_pointer_cast<LoadJob>(shared_from_this()), spec_, isa_.name, *isa_.kernels, precision_, worker);
       return Progress::kDeliveredLater;
     } catch (const std::exception& error) {
       *status = Status::Error("ERR_OUT_OF_MEMORY", std::string("loading: ") + error.what());
@@ -69,9 +69,19 @@ class LoadJob final : public Job, public LoadRequest {
 
   const std::shared_ptr<Lane> lane_;
   const EncoderSpec spec_;
+  const Precision precision_;
   const IsaEntry& isa_;
   std::shared_ptr<const Weights> weights_;
 };
+
+Precision ReadPrecision(Napi::Value options) {
+  const Napi::Value value = options.IsObject() ? options.As<Napi::Object>().Get("dtype") : options.Env().Undefined();
+  const std::string name = value.IsString() ? value.As<Napi::String>().Utf8Value() : value.IsUndefined() ? "fp32" : "";
+  if (name == "fp32") return Precision::kFp32;
+  if (name == "bf16") return Precision::kBf16;
+  if (name == "int8") return Precision::kInt8;
+  throw ToError(options.Env(), Status::Error("ERR_INTERNAL", "argument dtype: expected 'fp32', 'bf16' or 'int8'"));
+}
 
 }  // namespace
 
@@ -82,7 +92,8 @@ Napi::Value LoadModel(const Napi::CallbackInfo& info) {
   EncoderSpec spec = ReadSpec(info[0]);
   const Napi::Value threads = info[1].IsObject() ? info[1].As<Napi::Object>().Get("threads") : env.Undefined();
   const auto cap = threads.IsUndefined() ? int64_t{DefaultThreads()} : ReadInteger(threads, "threads", 1, kMostThreads);
-  auto job = std::make_shared<LoadJob>(env, std::make_shared<Lane>(int(cap)), std::move(spec), *isa);
+  const Precision precision = ReadPrecision(info[1]);
+  auto job = std::make_shared<LoadJob>(env, std::make_shared<Lane>(int(cap)), std::move(spec), precision, *isa);
   Napi::Object handle = Job::Start(env, job);
   handle.Set("progress", Napi::Function::New(
                              env,

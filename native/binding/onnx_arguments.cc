@@ -99,7 +99,7 @@ NormaliseTable ReadNormalise(Napi::Value value) {
   double mean[3], std[3];
   ReadTriple(object.Get("mean"), "mean", mean);
   ReadTriple(object.Get("std"), "std", std);
-  const double rescale = Number(object.Get("rescale"), "rescale");
+  const double rescale = ReadNumber(object.Get("rescale"), "rescale");
   NormaliseTable table;
   for (int c = 0; c < 3; c++) {
     for (int v = 0; v < 256; v++) table.of[c][v] = float((v * rescale - mean[c]) / std[c]);

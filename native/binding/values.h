@@ -25,7 +25,7 @@ inline Napi::Object Object(Napi::Value value, const char* what) {
   return value.As<Napi::Object>();
 }
 
-inline double Number(Napi::Value value, const char* what) {
+inline double ReadNumber(Napi::Value value, const char* what) {
   if (!value.IsNumber()) Expected(value, what, "a number");
   return value.As<Napi::Number>().DoubleValue();
 }

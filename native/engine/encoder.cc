@@ -17,24 +17,45 @@ constexpr int64_t kMostTokens = 1 << 20;
 
 Status OutOfMemory() { return Status::Error("ERR_OUT_OF_MEMORY", "no memory for the activations of an image"); }
 
-// The activations of one image.
+// The activations of one image. `normed` and `wide` are memory for several matrices, one after another, each in the numbers that its
+// reader multiplies.
 struct Activations {
-  Matrix tokens;  // [T, D]: what the blocks add to
-  Matrix normed;  // [T, D] after a norm; then [T, heads · head dim] after attention
-  Matrix wide;    // [T, 3 · heads · head dim] q, k, v; then [T, F] inside the MLP
+  Matrix tokens;    // [T, D], fp32: what the blocks add to
+  void* normed;     // [T, D] after a norm; then [T, heads · head dim] after attention
+  void* wide;       // [T, 3 · heads · head dim] q, k, v; then [T, F] inside the MLP
+  void* quantised;  // [T, heads · head dim], then [T, F], as bytes, where a product reads bytes that no norm wrote
+  float* scale;     // [T], of bytes
+  int32_t* zero;
+  int64_t normed_stride, wide_stride;
   Stages::Heads heads;
 
   bool Take(const Weights& w, int64_t token_count, Arena& arena) {
     const int64_t inner = w.heads * w.head_dim, columns = w.kernels->gemm.columns;
+    const Attention& attention = *w.attention;
     tokens.stride = w.token_stride;
-    normed.stride = PaddedStride(std::max(w.dim, inner), columns);
-    wide.stride = PaddedStride(std::max(3 * inner, w.mlp_width), columns);
-    heads = {.count = w.heads, .head_dim = w.head_dim, .tokens = token_count, .key_panels = nullptr, .value_panels = nullptr};
-    for (Matrix* matrix : {&tokens, &normed, &wide}) matrix->data = arena.Array<float>(token_count * matrix->stride);
-    heads.key_panels = arena.Array<float>(w.heads * w.kernels->attention.key_floats(token_count, w.head_dim));
-    heads.value_panels = arena.Array<float>(w.heads * w.kernels->attention.value_floats(token_count, w.head_dim));
-    return tokens.data && normed.data && wide.data && heads.key_panels && heads.value_panels;
+    normed_stride = PaddedStride(std::max(w.dim, inner), columns);
+    wide_stride = PaddedStride(std::max(3 * inner, w.mlp_width), columns);
+    tokens.data = arena.Array<float>(token_count * tokens.stride);
+    // Zeros: the end of a row that is no whole unit is read, and met by a weight of zero.
+    normed = arena.Array<float>(token_count * normed_stride);
+    wide = arena.Array<float>(token_count * wide_stride);
+    if (tokens.data == nullptr || normed == nullptr || wide == nullptr) return false;
+    if (w.precision != Precision::kFp32 && inner % 4 != 0) std::fill_n(static_cast<float*>(normed), token_count * normed_stride, 0.f);
+    quantised = w.precision == Precision::kInt8 ? arena.Array<uint8_t>(token_count * wide_stride) : nullptr;
+    scale = arena.Array<float>(token_count), zero = arena.Array<int32_t>(token_count);
+    heads = {.count = w.heads,
+             .head_dim = w.head_dim,
+             .tokens = token_count,
+             .attention = &attention,
+             .key_panels = nullptr,
+             .value_panels = nullptr};
+    heads.key_panels = arena.Allocate(w.heads * attention.key_bytes(token_count, w.head_dim));
+    heads.value_panels = arena.Allocate(w.heads * attention.value_bytes(token_count, w.head_dim));
+    return scale && zero && heads.key_panels && heads.value_panels && (quantised || w.precision != Precision::kInt8);
   }
+  Matrix Normed(Number number) const { return {normed, normed_stride, number, scale, zero}; }
+  Matrix Wide(Number number) const { return {wide, wide_stride, number}; }
+  Matrix Quantised() const { return {quantised, wide_stride, Number::kU8, scale, zero}; }
 };
 
 // Counts a block as running for as long as it lives.
@@ -54,6 +75,7 @@ class Encoder {
  private:
   Status Embed(const ImageInput& image);
   Status Block(const PackedBlock& block, const RowSet& rows, bool last);
+  void AddProduct(const PackedLinear& linear, Matrix a, const RowSet& rows);
   Status Write(int64_t layer);
   int64_t LayerOf(const Output& output) const { return output.layer == -1 ? int64_t(w_.blocks.size()) : output.layer; }
   RowsRead RowsAfter(int64_t layer) const;
@@ -118,25 +140,38 @@ Status Encoder::Block(const PackedBlock& block, const RowSet& rows, bool last) {
   const BlockCounted counted;
   const RowSet all = RowSet::All(t_);
   const int64_t first_key_panel = w_.heads * w_.head_dim / w_.kernels->gemm.columns;
-  stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, a_.normed, all);
+  const Matrix normed = a_.Normed(block.qkv.gemm->input), qkv = a_.Wide(w_.attention->input);
+  stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, normed, all);
   RowSet queries = rows;
   for (size_t i = 0; last && i < outputs_.size(); i++) {
     if (outputs_[i].kind == Output::Kind::kAttention) queries.Add({0, 1});
   }
-  stages_.Multiply(block.qkv, a_.normed, a_.wide, queries, 0, Epilogue::kStore);
-  stages_.Multiply(block.qkv, a_.normed, a_.wide, queries.Rest(t_), first_key_panel, Epilogue::kStore);
-  stages_.PackKeysAndValues(a_.heads, a_.wide);
+  stages_.Multiply(block.qkv, normed, qkv, queries, 0, Epilogue::kStore);
+  stages_.Multiply(block.qkv, normed, qkv, queries.Rest(t_), first_key_panel, Epilogue::kStore);
+  stages_.PackKeysAndValues(a_.heads, qkv);
   for (size_t i = 0; last && i < outputs_.size(); i++) {
     if (outputs_[i].kind != Output::Kind::kAttention) continue;
-    if (!stages_.AttentionMap(a_.heads, a_.wide, w_.prefix_rows, destinations_[i])) return OutOfMemory();
+    if (!stages_.AttentionMap(a_.heads, qkv, w_.prefix_rows, destinations_[i])) return OutOfMemory();
   }
-  if (!stages_.Attend(a_.heads, a_.wide, a_.normed, rows)) return OutOfMemory();
-  stages_.Multiply(block.projection, a_.normed, a_.tokens, rows, 0, Epilogue::kResidual);
+  const Matrix attended = a_.Normed(w_.attention->input);
+  if (!stages_.Attend(a_.heads, qkv, attended, rows)) return OutOfMemory();
+  AddProduct(block.projection, attended, rows);
 
-  stages_.Norm(block.norm2, w_.eps, w_.dim, a_.tokens, a_.normed, rows);
-  stages_.Multiply(block.fc1, a_.normed, a_.wide, rows, 0, w_.glu ? Epilogue::kGlu : Epilogue::kStore, w_.activation);
-  stages_.Multiply(block.fc2, a_.wide, a_.tokens, rows, 0, Epilogue::kResidual);
+  const Matrix second = a_.Normed(block.fc1.gemm->input),
+               hidden = a_.Wide(block.fc2.gemm->input == Number::kBf16 ? Number::kBf16 : Number::kF32);
+  stages_.Norm(block.norm2, w_.eps, w_.dim, a_.tokens, second, rows);
+  stages_.Multiply(block.fc1, second, hidden, rows, 0, w_.glu ? Epilogue::kGlu : Epilogue::kStore, w_.activation);
+  AddProduct(block.fc2, hidden, rows);
   return Status::Ok();
+}
+
+// tokens += a · weightᵀ, LayerScale included
+void Encoder::AddProduct(const PackedLinear& linear, Matrix a, const RowSet& rows) {
+  if (linear.gemm->input == Number::kU8) {
+    stages_.Quantize(a, linear.k, a_.Quantised(), rows);
+    a = a_.Quantised();
+  }
+  stages_.Multiply(linear, a, a_.tokens, rows, 0, Epilogue::kResidual);
 }
 
 RowsRead Encoder::RowsAfter(int64_t layer) const {
@@ -153,7 +188,7 @@ Status Encoder::Write(int64_t layer) {
   if (rows.before_norm.empty() && rows.after_norm.empty()) return Status::Ok();
   Matrix normed = a_.tokens;
   if (w_.final_norm.gamma != nullptr && !rows.after_norm.empty()) {
-    normed = {a_.normed.data, a_.normed.stride};
+    normed = a_.Normed(Number::kF32);
     stages_.Norm(w_.final_norm, w_.eps, w_.dim, a_.tokens, normed, rows.after_norm);
   }
   for (size_t i = 0; i < outputs_.size(); i++) {

@@ -73,8 +73,11 @@ void Stages::Norm(const PackedNorm& norm, float eps, int64_t dim, Matrix x, Matr
     const RowRange range = cuts[chunk];
     kernels.layer_norm({.x = x.row(range.begin),
                         .ldx = x.stride,
-                        .y = y.row(range.begin),
+                        .y = y.bytes(range.begin),
+                        .y_number = y.number,
                         .ldy = y.stride,
+                        .y_scale = y.number == Number::kU8 ? y.scale + range.begin : nullptr,
+                        .y_zero = y.number == Number::kU8 ? y.zero + range.begin : nullptr,
                         .gamma = norm.gamma,
                         .beta = norm.beta,
                         .rows = range.size(),
@@ -83,33 +86,57 @@ void Stages::Norm(const PackedNorm& norm, float eps, int64_t dim, Matrix x, Matr
   });
 }
 
+void Stages::Quantize(Matrix x, int64_t dim, Matrix y, const RowSet& rows) const {
+  const RowCuts cuts(rows, kNormRowsPerChunk, 1);
+  team.ForEach(cuts.count(), [&](int64_t chunk) {
+    const RowRange range = cuts[chunk];
+    kernels.quantize({.x = x.bytes(range.begin),
+                      .x_number = x.number,
+                      .ldx = x.stride,
+                      .y = reinterpret_cast<uint8_t*>(y.bytes(range.begin)),
+                      .ldy = y.stride,
+                      .scale = y.scale + range.begin,
+                      .zero = y.zero + range.begin,
+                      .rows = range.size(),
+                      .dim = dim});
+  });
+}
+
 void Stages::Multiply(const PackedLinear& linear, Matrix a, Matrix c, const RowSet& rows, int64_t panel_begin, Epilogue epilogue,
                       Activation activation) const {
   const int64_t panels = linear.panel_count - panel_begin;
   if (rows.empty() || panels <= 0) return;
-  const int64_t tile_rows = kernels.gemm.rows, panel_bytes = linear.k * kernels.gemm.columns * int64_t(sizeof(float));
-  const RowCuts cuts(rows, tile_rows, kFlopsPerChunk / (tile_rows * panel_bytes / 2));
+  const Gemm& gemm = *linear.gemm;
+  const int64_t tile_rows = gemm.rows, panel_bytes = gemm.panel_bytes(linear.k);
+  // Narrow numbers are multiplied faster: a chunk is as many bytes of panel, and so about as much time.
+  const int64_t row_cost = panel_bytes / 2;
+  const RowCuts cuts(rows, tile_rows, kFlopsPerChunk / (tile_rows * row_cost));
   const int64_t row_parts = cuts.count(), rows_each = Ceil(rows.count(), row_parts);
-  const int64_t panels_each = std::max<int64_t>(1, std::min(kFlopsPerChunk / (rows_each * panel_bytes / 2), kBytesPerChunk / panel_bytes));
+  const int64_t panels_each = std::max<int64_t>(1, std::min(kFlopsPerChunk / (rows_each * row_cost), kBytesPerChunk / panel_bytes));
   const int64_t panel_parts = Ceil(panels, panels_each);
   const ChunkGrid grid(row_parts, panel_parts, team.width());
   team.ForEach(grid.count(), [&](int64_t chunk) {
     const auto [row_part, part] = grid[chunk];
     const RowRange range = cuts[row_part];
-    kernels.gemm.run({.a = a.data,
-                      .lda = a.stride,
-                      .panels = linear.panels,
-                      .bias = linear.bias,
-                      .scale = linear.scale,
-                      .c = c.data,
-                      .ldc = c.stride,
-                      .k = linear.k,
-                      .row_begin = range.begin,
-                      .row_end = range.end,
-                      .panel_begin = panel_begin + panels * part / panel_parts,
-                      .panel_end = panel_begin + panels * (part + 1) / panel_parts,
-                      .epilogue = epilogue,
-                      .activation = activation});
+    gemm.run({.a = a.data,
+              .lda = a.stride,
+              .a_scale = a.scale,
+              .a_zero = a.zero,
+              .panels = linear.panels,
+              .column_scale = linear.column_scale,
+              .column_sum = linear.column_sum,
+              .bias = linear.bias,
+              .scale = linear.scale,
+              .c = c.data,
+              .c_number = c.number,
+              .ldc = c.stride,
+              .k = linear.k,
+              .row_begin = range.begin,
+              .row_end = range.end,
+              .panel_begin = panel_begin + panels * part / panel_parts,
+              .panel_end = panel_begin + panels * (part + 1) / panel_parts,
+              .epilogue = epilogue,
+              .activation = activation});
   });
 }
 
@@ -127,12 +154,12 @@ bool Stages::EmbedPatches(const Weights& weights, const Image& image, const floa
                               .width = image.width,
                               .patch_height = weights.patch_height,
                               .patch_width = weights.patch_width,
-                              .panels = linear.panels,
+                              .panels = linear.floats(),
                               .panel_count = linear.panel_count,
                               .bias = linear.bias,
                               .position = positions,
                               .ld_position = weights.token_stride,
-                              .tokens = tokens.data,
+                              .tokens = tokens.row(0),
                               .ldt = tokens.stride,
                               .patch_begin = range.begin,
                               .patch_end = range.end,
@@ -143,22 +170,20 @@ bool Stages::EmbedPatches(const Weights& weights, const Image& image, const floa
 
 void Stages::PackKeysAndValues(const Heads& heads, Matrix qkv) const {
   const int64_t inner = heads.count * heads.head_dim;
-  const int64_t key_floats = kernels.attention.key_floats(heads.tokens, heads.head_dim);
-  const int64_t value_floats = kernels.attention.value_floats(heads.tokens, heads.head_dim);
   team.ForEach(heads.count, [&](int64_t head) {
-    const float* key = qkv.data + inner + head * heads.head_dim;
-    kernels.attention.pack(key, key + inner, qkv.stride, heads.tokens, heads.head_dim, heads.key_panels + head * key_floats,
-                           heads.value_panels + head * value_floats);
+    const int64_t column = inner + head * heads.head_dim;
+    heads.attention->pack(qkv.bytes(0, column), qkv.bytes(0, column + inner), qkv.stride, heads.tokens, heads.head_dim, heads.keys(head),
+                          heads.values(head));
   });
 }
 
 namespace {
 
-AttentionCall HeadCall(const Kernels& kernels, const Stages::Heads& heads, Matrix qkv, int64_t head, void* scratch) {
-  return {.q = qkv.data + head * heads.head_dim,
+AttentionCall HeadCall(const Stages::Heads& heads, Matrix qkv, int64_t head, void* scratch) {
+  return {.q = qkv.bytes(0, head * heads.head_dim),
           .ldq = qkv.stride,
-          .key_panels = heads.key_panels + head * kernels.attention.key_floats(heads.tokens, heads.head_dim),
-          .value_panels = heads.value_panels + head * kernels.attention.value_floats(heads.tokens, heads.head_dim),
+          .key_panels = heads.keys(head),
+          .value_panels = heads.values(head),
           .tokens = heads.tokens,
           .head_dim = heads.head_dim,
           .query_begin = 0,
@@ -166,32 +191,32 @@ AttentionCall HeadCall(const Kernels& kernels, const Stages::Heads& heads, Matri
           .scale = float(1 / std::sqrt(double(heads.head_dim))),
           .out = nullptr,
           .ldo = 0,
-          .scratch = static_cast<float*>(scratch)};
+          .scratch = scratch};
 }
 
 }  // namespace
 
 bool Stages::Attend(const Heads& heads, Matrix qkv, Matrix attended, const RowSet& queries) const {
-  const int64_t scratch_bytes = kernels.attention.scratch_floats(heads.tokens, heads.head_dim) * int64_t(sizeof(float));
+  const int64_t scratch_bytes = heads.attention->scratch_bytes(heads.tokens, heads.head_dim);
   const int64_t flops = 4 * heads.tokens * heads.head_dim;  // of one query
   const RowCuts cuts(queries, kernels.gemm.rows, kFlopsPerChunk / (flops * kernels.gemm.rows));
   return team.ForEach(heads.count * cuts.count(), scratch_bytes, [&](int64_t chunk, void* scratch) {
     const int64_t head = chunk / cuts.count();
     const RowRange range = cuts[chunk % cuts.count()];
-    AttentionCall call = HeadCall(kernels, heads, qkv, head, scratch);
+    AttentionCall call = HeadCall(heads, qkv, head, scratch);
     call.query_begin = range.begin, call.query_end = range.end;
-    call.out = attended.data + head * heads.head_dim, call.ldo = attended.stride;
-    kernels.attention.run(call);
+    call.out = attended.bytes(0, head * heads.head_dim), call.ldo = attended.stride;
+    heads.attention->run(call);
   });
 }
 
 bool Stages::AttentionMap(const Heads& heads, Matrix qkv, int64_t first, float* out) const {
   const int64_t kept = heads.tokens - first;
-  const int64_t weights_at = kernels.attention.scratch_floats(heads.tokens, heads.head_dim);
-  const int64_t scratch_bytes = (weights_at + heads.tokens) * int64_t(sizeof(float));
+  const int64_t weights_at = heads.attention->scratch_bytes(heads.tokens, heads.head_dim);
+  const int64_t scratch_bytes = weights_at + heads.tokens * int64_t(sizeof(float));
   return team.ForEach(heads.count, scratch_bytes, [&](int64_t head, void* scratch) {
-    float* weights = static_cast<float*>(scratch) + weights_at;
-    kernels.attention.weights(HeadCall(kernels, heads, qkv, head, scratch), weights);
+    auto* weights = reinterpret_cast<float*>(static_cast<std::byte*>(scratch) + weights_at);
+    heads.attention->weights(HeadCall(heads, qkv, head, scratch), weights);
     std::copy_n(weights + first, kept, out + head * kept);
   });
 }

@@ -21,10 +21,11 @@ WeightStore& WeightStore::Get() {
 }
 
 // The key is what the packed bytes depend on: the spec, the files as they are now, and the kernels.
-Status WeightStore::Open(const EncoderSpec& spec, const std::string& isa, TensorReader* reader, std::string* key) const {
+Status WeightStore::Open(const EncoderSpec& spec, const std::string& isa, Precision precision, TensorReader* reader,
+                         std::string* key) const {
   if (Status status = CheckSpec(spec); !status.ok()) return status;
   if (Status status = reader->Open(spec); !status.ok()) return status;
-  *key = isa + '\n' + SpecKey(spec);
+  *key = isa + '\n' + char('0' + int(precision)) + SpecKey(spec);
   for (const FileIdentity& file : reader->identities()) {
     for (const uint64_t value : {file.device, file.inode, file.size, uint64_t(file.modified_ns)}) {
       key->append(reinterpret_cast<const char*>(&value), sizeof value);
@@ -34,10 +35,10 @@ Status WeightStore::Open(const EncoderSpec& spec, const std::string& isa, Tensor
 }
 
 void WeightStore::Load(const std::shared_ptr<LoadRequest>& request, const EncoderSpec& spec, const std::string& isa, const Kernels& kernels,
-                       Worker& worker) {
+                       Precision precision, Worker& worker) {
   TensorReader reader;
   std::string key;
-  Status status = Open(spec, isa, &reader, &key);
+  Status status = Open(spec, isa, precision, &reader, &key);
   std::shared_ptr<const Weights> weights;
   std::shared_ptr<Packing> packing;
   {
@@ -62,7 +63,7 @@ void WeightStore::Load(const std::shared_ptr<LoadRequest>& request, const Encode
   if (packing == nullptr) return request->Loaded(std::move(status), std::move(weights));
 
   try {
-    status = PackWeights(spec, reader, kernels, worker.team, packing->cancelled, packing->progress, &weights);
+    status = PackWeights(spec, reader, kernels, precision, worker.team, packing->cancelled, packing->progress, &weights);
   } catch (const std::exception& error) {  // the standard library's own: those who joined must hear of it
     status = Status::Error("ERR_OUT_OF_MEMORY", std::string("packing weights: ") + error.what());
   }

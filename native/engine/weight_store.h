@@ -34,7 +34,7 @@ class WeightStore {
   // On a pool thread: opens the files, then answers the request at once from a copy in memory, joins a packing that runs, or packs with the
   // worker's team and answers everyone who joined.
   void Load(const std::shared_ptr<LoadRequest>& request, const EncoderSpec& spec, const std::string& isa, const Kernels& kernels,
-            Worker& worker);
+            Precision precision, Worker& worker);
 
   // The request is no longer wanted. True: Loaded will not be called. False: it was called, or is being called. A packing that nobody waits
   // for ends.
@@ -44,7 +44,7 @@ class WeightStore {
   void Progress(const LoadRequest& request, int64_t* loaded, int64_t* total);
 
  private:
-  Status Open(const EncoderSpec& spec, const std::string& isa, TensorReader* reader, std::string* key) const;
+  Status Open(const EncoderSpec& spec, const std::string& isa, Precision precision, TensorReader* reader, std::string* key) const;
 
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<const Weights>> ready_;

@@ -3,11 +3,13 @@
 #include "weights.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 #include <string>
 
 #include "../platform/red_zone.h"
 #include "counters.h"
+#include "quantise_weights.h"
 #include "spec_check.h"
 
 namespace vitrine {
@@ -23,8 +25,16 @@ struct LinearPlan {
   const Tensor* layer_scale;  // may be null
   int64_t n, k, panel_count;
   Order order;
-  float *panels, *bias, *scale;
-  float *byte_panels, *byte_bias;  // kPatch: the second packing
+  const Gemm* gemm;
+  int64_t panel_bytes;
+  std::byte* panels;
+  float *bias, *scale;
+  std::byte* byte_panels;  // kPatch: the second packing
+  float* byte_bias;
+  float* column_scale;  // int8
+  int32_t* column_sum;  // int8
+  const Norm* norm;     // int8, of a layer that reads a norm: null or whose parameters take over `fold`
+  float* fold;          // [k]: the weights are multiplied by it, the norm's parameters divided
   int64_t first_chunk;
 };
 
@@ -37,23 +47,33 @@ struct VectorPlan {
 
 class Packer {
  public:
-  Packer(const EncoderSpec& spec, const TensorReader& reader, const Kernels& kernels, const std::atomic<bool>& cancelled,
-         LoadProgress& progress)
-      : spec_(spec), reader_(reader), gemm_(kernels.gemm), cancelled_(cancelled), progress_(progress) {}
+  Packer(const EncoderSpec& spec, const TensorReader& reader, const Kernels& kernels, Precision precision,
+         const std::atomic<bool>& cancelled, LoadProgress& progress)
+      : spec_(spec),
+        reader_(reader),
+        kernels_(kernels),
+        gemm_(kernels.gemm),
+        precision_(precision),
+        cancelled_(cancelled),
+        progress_(progress) {}
 
   Status Run(Team& team, const Kernels& kernels, std::shared_ptr<Weights> weights);
 
  private:
   // What a pass over the spec does with each part: the first pass measures and checks, the second hands out the memory.
   void Lay(Weights& w);
-  void LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t n, int64_t k, Order order, PackedLinear& out,
-                 PackedLinear* bytes = nullptr);
+  void LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t n, int64_t k, Order order, const Gemm& gemm, PackedLinear& out,
+                 PackedLinear* bytes = nullptr, const Norm* norm = nullptr);
   const float* LayVector(const Tensor& tensor, int64_t values, const char* role);
   void LayNorm(const Norm& norm, PackedNorm& out);
   float* Take(int64_t floats);
+  std::byte* TakeBytes(int64_t bytes) { return reinterpret_cast<std::byte*>(Take((bytes + 3) / 4)); }
   void Check(const Tensor& tensor, int64_t values, const char* role);
 
   void PackPanel(const LinearPlan& plan, int64_t panel, float* rows);
+  void Fold(const LinearPlan& plan, float* rows);
+  void Unfold(const PackedNorm& packed, const Norm& norm);
+  const Gemm& GemmOf(size_t block, bool mlp) const;
   void PackPatchBytes(const LinearPlan& plan, int64_t panel, float* rows, float* row);
   void ReadSlice(const LinearPlan& plan, const Tensor& tensor, int64_t panel, int64_t row_values, float* out);
   void Read(const Tensor& tensor, int64_t first, int64_t count, int64_t row_values, float* out);
@@ -61,7 +81,9 @@ class Packer {
 
   const EncoderSpec& spec_;
   const TensorReader& reader_;
-  const Gemm& gemm_;
+  const Kernels& kernels_;
+  const Gemm& gemm_;  // fp32
+  const Precision precision_;
   const std::atomic<bool>& cancelled_;
   LoadProgress& progress_;
 
@@ -96,34 +118,44 @@ void Packer::Check(const Tensor& tensor, int64_t values, const char* role) {
   if (Status status = reader_.Check(tensor, values, role); !status.ok()) Fail(std::move(status));
 }
 
-void Packer::LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t n, int64_t k, Order order, PackedLinear& out,
-                       PackedLinear* bytes) {
-  const int64_t nr = gemm_.columns;
+// In int8 the first MLP stays bf16: its inputs, closest to the pixels, are the hardest to quantise (docs/numerics.md).
+const Gemm& Packer::GemmOf(size_t block, bool mlp) const {
+  if (precision_ == Precision::kFp32) return kernels_.gemm;
+  return precision_ == Precision::kBf16 || (block == 0 && mlp) ? kernels_.gemm_bf16 : kernels_.gemm_int8;
+}
+
+void Packer::LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t n, int64_t k, Order order, const Gemm& gemm,
+                       PackedLinear& out, PackedLinear* bytes, const Norm* norm) {
+  const int64_t nr = gemm.columns;
   const int64_t panel_count = order == Order::kGlu ? (n / 2 + nr / 2 - 1) / (nr / 2) : (n + nr - 1) / nr;
-  const bool scaled = layer_scale != nullptr && layer_scale->present();
+  const bool scaled = layer_scale != nullptr && layer_scale->present(), int8 = gemm.input == Number::kU8;
   Check(linear.weight, n * k, "weight");
   if (linear.bias.present()) Check(linear.bias, n, "bias");
   if (scaled) Check(*layer_scale, n, "scale");
-  LinearPlan plan{.linear = &linear,
-                  .layer_scale = scaled ? layer_scale : nullptr,
-                  .n = n,
-                  .k = k,
-                  .panel_count = panel_count,
-                  .order = order,
-                  .panels = nullptr,
-                  .bias = nullptr,
-                  .scale = nullptr,
-                  .byte_panels = nullptr,
-                  .byte_bias = nullptr,
-                  .first_chunk = chunks_};
-  plan.panels = Take(panel_count * nr * k);
+  LinearPlan plan{};
+  plan.linear = &linear, plan.layer_scale = scaled ? layer_scale : nullptr;
+  plan.n = n, plan.k = k, plan.panel_count = panel_count, plan.order = order;
+  plan.gemm = &gemm, plan.panel_bytes = gemm.panel_bytes(k), plan.first_chunk = chunks_;
+  plan.panels = TakeBytes(panel_count * plan.panel_bytes);
   if (linear.bias.present()) plan.bias = Take(panel_count * nr);
   if (scaled) plan.scale = Take(panel_count * nr);
-  out = {.panels = plan.panels, .bias = plan.bias, .scale = plan.scale, .k = k, .panel_count = panel_count};
+  if (int8) {
+    plan.column_scale = Take(panel_count * nr);
+    plan.column_sum = reinterpret_cast<int32_t*>(Take(panel_count * nr));
+    if (norm != nullptr) plan.norm = norm, plan.fold = Take(k);
+  }
+  out = {.gemm = &gemm,
+         .panels = plan.panels,
+         .column_scale = plan.column_scale,
+         .column_sum = plan.column_sum,
+         .bias = plan.bias,
+         .scale = plan.scale,
+         .k = k,
+         .panel_count = panel_count};
   if (bytes != nullptr) {
-    plan.byte_panels = Take(panel_count * nr * k);
+    plan.byte_panels = TakeBytes(panel_count * plan.panel_bytes);
     plan.byte_bias = Take(panel_count * nr);
-    *bytes = {.panels = plan.byte_panels, .bias = plan.byte_bias, .scale = nullptr, .k = k, .panel_count = panel_count};
+    *bytes = {.gemm = &gemm, .panels = plan.byte_panels, .bias = plan.byte_bias, .k = k, .panel_count = panel_count};
   }
   widest_ = std::max(widest_, k);
   chunks_ += panel_count;
@@ -145,7 +177,8 @@ void Packer::LayNorm(const Norm& norm, PackedNorm& out) {
 void Packer::Lay(Weights& w) {
   taken_ = chunks_ = 0;
   const int64_t d = spec_.dim, inner = spec_.heads * spec_.head_dim, f = spec_.mlp_width;
-  LayLinear(spec_.patch, nullptr, d, 3 * int64_t(spec_.patch_height) * spec_.patch_width, Order::kPatch, w.patch_planes, &w.patch_bytes);
+  LayLinear(spec_.patch, nullptr, d, 3 * int64_t(spec_.patch_height) * spec_.patch_width, Order::kPatch, gemm_, w.patch_planes,
+            &w.patch_bytes);
   w.prefix = prefix_ = Take(w.prefix_rows * w.token_stride);
   for (const PrefixToken& token : spec_.prefix) Check(token.value, token.rows * d, "prefix token");
   if (spec_.position) {
@@ -159,18 +192,19 @@ void Packer::Lay(Weights& w) {
     const Block& block = spec_.blocks[i];
     PackedBlock& packed = w.blocks[i];
     LayNorm(block.norm1, packed.norm1);
-    LayLinear(block.qkv, nullptr, 3 * inner, d, Order::kPlain, packed.qkv);
-    LayLinear(block.projection, &block.scale1, d, inner, Order::kPlain, packed.projection);
+    LayLinear(block.qkv, nullptr, 3 * inner, d, Order::kPlain, GemmOf(i, false), packed.qkv, nullptr, &block.norm1);
+    LayLinear(block.projection, &block.scale1, d, inner, Order::kPlain, GemmOf(i, false), packed.projection);
     LayNorm(block.norm2, packed.norm2);
-    LayLinear(block.fc1, nullptr, spec_.glu ? 2 * f : f, d, spec_.glu ? Order::kGlu : Order::kPlain, packed.fc1);
-    LayLinear(block.fc2, &block.scale2, d, f, Order::kPlain, packed.fc2);
+    LayLinear(block.fc1, nullptr, spec_.glu ? 2 * f : f, d, spec_.glu ? Order::kGlu : Order::kPlain, GemmOf(i, true), packed.fc1, nullptr,
+              &block.norm2);
+    LayLinear(block.fc2, &block.scale2, d, f, Order::kPlain, GemmOf(i, true), packed.fc2);
   }
   if (spec_.final_norm) LayNorm(*spec_.final_norm, w.final_norm);
   w.heads_out.resize(spec_.heads_out.size());
   for (size_t i = 0; i < spec_.heads_out.size(); i++) {
     const Head& head = spec_.heads_out[i];
     w.heads_out[i] = {.linear = {}, .activation = head.activation, .in = head.in, .out = head.out};
-    LayLinear(head.linear, nullptr, head.out, head.in, Order::kPlain, w.heads_out[i].linear);
+    LayLinear(head.linear, nullptr, head.out, head.in, Order::kPlain, gemm_, w.heads_out[i].linear);
   }
 }
 
@@ -188,19 +222,40 @@ void Packer::ReadSlice(const LinearPlan& plan, const Tensor& tensor, int64_t pan
   if (plan.order == Order::kGlu) Read(tensor, n + panel * width, count, row_values, out + width * row_values);
 }
 
+// fold[k] from the norm's parameters and the largest weight that meets column k. `rows`: as many rows as a panel has.
+void Packer::Fold(const LinearPlan& plan, float* rows) {
+  std::fill_n(plan.fold, plan.k, 0.0f);
+  for (int64_t first = 0; first < plan.n && !failed_ && !cancelled_; first += plan.gemm->columns) {
+    const int64_t count = std::min<int64_t>(plan.gemm->columns, plan.n - first);
+    if (Status status = reader_.ReadRows(plan.linear->weight, first, count, plan.k, rows); !status.ok()) return Fail(std::move(status));
+    for (int64_t j = 0; j < count; j++)
+      for (int64_t k = 0; k < plan.k; k++) plan.fold[k] = std::max(plan.fold[k], std::abs(rows[j * plan.k + k]));
+  }
+  float *gamma = rows, *beta = rows + plan.k;
+  if (Status status = reader_.ReadRows(plan.norm->gamma, 0, plan.k, 1, gamma); !status.ok()) return Fail(std::move(status));
+  if (Status status = reader_.ReadRows(plan.norm->beta, 0, plan.k, 1, beta); !status.ok()) return Fail(std::move(status));
+  FoldScales(gamma, beta, plan.k, plan.fold);
+}
+
 // `rows`: NR·K floats and K more
 void Packer::PackPanel(const LinearPlan& plan, int64_t panel, float* rows) {
-  const int64_t nr = gemm_.columns;
-  const float* columns[kMostPanelColumns];  // on the stack: a helper thread may not fail
+  const int64_t nr = plan.gemm->columns;
+  const void* columns[kMostPanelColumns];  // on the stack: a helper thread may not fail
   for (int64_t j = 0; j < nr; j++) columns[j] = rows + j * plan.k;
   ReadSlice(plan, plan.linear->weight, panel, plan.k, rows);
   if (plan.bias != nullptr) ReadSlice(plan, plan.linear->bias, panel, 1, plan.bias + panel * nr);
   if (plan.scale != nullptr) ReadSlice(plan, *plan.layer_scale, panel, 1, plan.scale + panel * nr);
   if (failed_) return;
-  gemm_.pack_panel(columns, plan.k, plan.panels + panel * nr * plan.k);
+  for (int64_t j = 0; j < nr && plan.column_scale != nullptr; j++) {
+    float* row = rows + j * plan.k;
+    for (int64_t k = 0; k < plan.k && plan.fold != nullptr; k++) row[k] *= plan.fold[k];
+    // In place: a byte lies before the float that it comes from.
+    QuantiseRow(row, plan.k, reinterpret_cast<int8_t*>(row), plan.column_scale + panel * nr + j, plan.column_sum + panel * nr + j);
+  }
+  plan.gemm->pack_panel(columns, plan.k, plan.panels + panel * plan.panel_bytes);
   if (plan.byte_panels == nullptr) return;
   PackPatchBytes(plan, panel, rows, rows + nr * plan.k);
-  gemm_.pack_panel(columns, plan.k, plan.byte_panels + panel * nr * plan.k);
+  plan.gemm->pack_panel(columns, plan.k, plan.byte_panels + panel * plan.panel_bytes);
 }
 
 // (value·rescale − mean)/std folded in, and channels from planes to interleaved: k = (c·PH + y)·PW + x becomes (y·PW + x)·3 + c.
@@ -222,8 +277,21 @@ void Packer::PackPatchBytes(const LinearPlan& plan, int64_t panel, float* rows, 
   }
 }
 
+// What the weights were multiplied by is taken out of the norm before them.
+void Packer::Unfold(const PackedNorm& packed, const Norm& norm) {
+  for (const LinearPlan& plan : linears_) {
+    if (plan.fold == nullptr || plan.norm != &norm) continue;
+    for (int64_t k = 0; k < plan.k; k++) {
+      const_cast<float*>(packed.gamma)[k] /= plan.fold[k];
+      const_cast<float*>(packed.beta)[k] /= plan.fold[k];
+    }
+  }
+}
+
 Status Packer::Run(Team& team, const Kernels& kernels, std::shared_ptr<Weights> w) {
   w->kernels = &kernels;
+  w->precision = precision_;
+  w->attention = precision_ != Precision::kFp32 && kernels.gemm_bf16.input == Number::kBf16 ? &kernels.attention_bf16 : &kernels.attention;
   w->dim = spec_.dim, w->heads = spec_.heads, w->head_dim = spec_.head_dim, w->mlp_width = spec_.mlp_width;
   w->prefix_rows = spec_.prefix_rows();
   w->patch_height = spec_.patch_height, w->patch_width = spec_.patch_width;
@@ -254,6 +322,14 @@ Status Packer::Run(Team& team, const Kernels& kernels, std::shared_ptr<Weights> 
     PackPanel(plan, chunk - plan.first_chunk, static_cast<float*>(scratch));
   };
   const int64_t scratch_bytes = (gemm_.columns + 1) * widest_ * int64_t(sizeof(float));
+  std::vector<const LinearPlan*> folded;
+  for (const LinearPlan& plan : linears_)
+    if (plan.fold != nullptr) folded.push_back(&plan);
+  const auto fold = [&](int64_t chunk, void* scratch) {
+    if (!failed_ && !cancelled_) Fold(*folded[size_t(chunk)], static_cast<float*>(scratch));
+  };
+  if (!folded.empty() && !team.ForEach(int64_t(folded.size()), scratch_bytes, fold))
+    return Status::Error("ERR_OUT_OF_MEMORY", "no memory to pack weights");
   if (!team.ForEach(chunks_ + int64_t(vectors_.size()), scratch_bytes, pack))
     return Status::Error("ERR_OUT_OF_MEMORY", "no memory to pack weights");
 
@@ -269,6 +345,10 @@ Status Packer::Run(Team& team, const Kernels& kernels, std::shared_ptr<Weights> 
   }
   if (cancelled_) return Status::Error("ERR_ABORTED", "the load was cancelled");
   if (failed_) return status_;
+  for (size_t i = 0; i < w->blocks.size(); i++) {
+    Unfold(w->blocks[i].norm1, spec_.blocks[i].norm1);
+    Unfold(w->blocks[i].norm2, spec_.blocks[i].norm2);
+  }
   if (spec_.position) {
     w->positions = std::make_unique<Positions>(table_ + position_row * spec_.dim, spec_.position->grid_height, spec_.position->grid_width,
                                                spec_.dim, w->token_stride, spec_.position->resize);
@@ -287,11 +367,11 @@ int64_t PaddedStride(int64_t columns, int64_t panel_columns) {
   return (lines | 1) * 16;
 }
 
-Status PackWeights(const EncoderSpec& spec, const TensorReader& reader, const Kernels& kernels, Team& team,
+Status PackWeights(const EncoderSpec& spec, const TensorReader& reader, const Kernels& kernels, Precision precision, Team& team,
                    const std::atomic<bool>& cancelled, LoadProgress& progress, std::shared_ptr<const Weights>* out) {
   if (Status status = CheckSpec(spec); !status.ok()) return status;
   auto weights = std::make_shared<Weights>();
-  Packer packer(spec, reader, kernels, cancelled, progress);
+  Packer packer(spec, reader, kernels, precision, cancelled, progress);
   Status status = packer.Run(team, kernels, weights);
   if (status.ok()) *out = std::move(weights);
   return status;

@@ -17,12 +17,19 @@
 
 namespace vitrine {
 
-// out = in · weightᵀ + bias, as gemm.h reads it. bias and scale are padded with zeros to whole panels.
+// What the weights of the blocks are stored and multiplied as; patches, norms and heads are fp32 in all of them.
+enum class Precision : uint8_t { kFp32, kBf16, kInt8 };
+
+// out = in · weightᵀ + bias, as gemm.h reads it. bias, scale, column_scale and column_sum are padded with zeros to whole panels.
 struct PackedLinear {
-  const float* panels = nullptr;
-  const float* bias = nullptr;   // null: none
-  const float* scale = nullptr;  // LayerScale of its result, null: none
+  const Gemm* gemm = nullptr;  // whose panels these are
+  const void* panels = nullptr;
+  const float* column_scale = nullptr;  // of int8
+  const int32_t* column_sum = nullptr;  // of int8
+  const float* bias = nullptr;          // null: none
+  const float* scale = nullptr;         // LayerScale of its result, null: none
   int64_t k = 0, panel_count = 0;
+  const float* floats() const { return static_cast<const float*>(panels); }
 };
 
 struct PackedNorm {
@@ -45,6 +52,8 @@ struct Weights {
   ~Weights();
 
   const Kernels* kernels = nullptr;
+  Precision precision = Precision::kFp32;
+  const Attention* attention = nullptr;  // of bf16 where the CPU multiplies bf16 and the precision is not fp32
   int64_t dim, heads, head_dim, mlp_width, prefix_rows;
   int32_t patch_height, patch_width;
   bool glu;
@@ -68,7 +77,7 @@ struct LoadProgress {
 };
 
 // Reads and packs on every thread of the team. ERR_ABORTED soon after *cancelled.
-Status PackWeights(const EncoderSpec& spec, const TensorReader& reader, const Kernels& kernels, Team& team,
+Status PackWeights(const EncoderSpec& spec, const TensorReader& reader, const Kernels& kernels, Precision precision, Team& team,
                    const std::atomic<bool>& cancelled, LoadProgress& progress, std::shared_ptr<const Weights>* out);
 
 // Row stride of a matrix of `columns` floats: whole panels, whole cache lines, and an odd number of these, so that rows below each other

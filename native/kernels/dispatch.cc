@@ -48,7 +48,11 @@ Kernels Overlay(Kernels under, const Kernels& over) {
   if (over.patch_embed.from_bytes != nullptr) under.patch_embed = over.patch_embed;
   if (over.layer_norm != nullptr) under.layer_norm = over.layer_norm;
   if (over.gemm.run != nullptr) under.gemm = over.gemm;
+  if (over.gemm_bf16.run != nullptr) under.gemm_bf16 = over.gemm_bf16;
+  if (over.gemm_int8.run != nullptr) under.gemm_int8 = over.gemm_int8;
   if (over.attention.run != nullptr) under.attention = over.attention;
+  if (over.attention_bf16.run != nullptr) under.attention_bf16 = over.attention_bf16;
+  if (over.quantize != nullptr) under.quantize = over.quantize;
   if (over.activate != nullptr) under.activate = over.activate;
   return under;
 }

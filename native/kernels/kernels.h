@@ -7,17 +7,19 @@
 #include "gemm.h"
 #include "layer_norm.h"
 #include "patch_embed.h"
+#include "quantize.h"
 #include "resample.h"
 
 namespace vitrine {
 
 struct Kernels {
-  Resample resample;
-  PatchEmbed patch_embed;
-  LayerNormFn layer_norm;
-  Gemm gemm;
-  Attention attention;
-  ActivateFn activate;
+  Resample resample{};
+  PatchEmbed patch_embed{};
+  LayerNormFn layer_norm = nullptr;
+  Gemm gemm{}, gemm_bf16{}, gemm_int8{};
+  Attention attention{}, attention_bf16{};
+  QuantizeFn quantize = nullptr;
+  ActivateFn activate = nullptr;
 };
 
 }  // namespace vitrine

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { load } from '../../lib/index'
+import { native } from '../../lib/native'
 import { elf } from '../support/elf'
 import { fixture } from '../support/fixtures'
 import { ortLibrary } from '../support/ort'
@@ -38,7 +39,7 @@ describe.skipIf(!ortLibrary || process.platform === 'win32')('a CUDA provider wh
 
   test('weights run on the native engine', async () => {
     const model = await load(source, { device: { name: 'auto', memoryLimit: 1e9 }, dtype: 'auto' })
-    expect(model.info).toMatchObject({ device: 'cpu', dtype: 'fp32' })
+    expect(model.info).toMatchObject({ device: 'cpu', dtype: native().runtime().bf16 ? 'bf16' : 'fp32' })
     expect(model.info).not.toHaveProperty('provider')
     expect(model.info.deviceNote).toMatch(/^device 'cuda': .*(libcublas\.so\.12|CUDAExecutionProvider)/)
     expect((await model.features(pixelValues(2, tiny.image))).dims).toEqual([2, tiny.dim])

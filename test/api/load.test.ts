@@ -74,9 +74,8 @@ test('labels and classifier', async () => {
 
 test('refusals', async () => {
   await expectCode(load(join(folder, 'nowhere')), 'ERR_CHECKPOINT_NOT_FOUND', 'nowhere')
-  for (const dtype of ['fp16', 'bf16', 'int8'] as const) {
-    await expectCode(load(checkpoint, { dtype, device: 'cpu' }), 'ERR_DTYPE_UNAVAILABLE', dtype, 'fp32')
-  }
+  await expectCode(load(checkpoint, { dtype: 'fp16', device: 'cpu' }), 'ERR_DTYPE_UNAVAILABLE', 'fp16', 'bf16')
+  await expectCode(load(checkpoint, { dtype: 'int8', device: 'ort-cpu' }), 'ERR_DTYPE_UNAVAILABLE', 'int8', "'cpu'")
   for (const source of ['', null, 5, new URL('https://example.org/model')]) {
     await expectCode(load(source as string), 'ERR_OPTION_INVALID', 'load()', 'path')
   }
@@ -89,8 +88,25 @@ test('refusals', async () => {
 
 test('device and dtype auto', async () => {
   const model = await load(checkpoint, { device: 'auto', dtype: 'auto' })
-  expect(model.info).toMatchObject({ device: 'cpu', dtype: 'fp32' })
+  expect(model.info).toMatchObject({ device: 'cpu', dtype: native().runtime().bf16 ? 'bf16' : 'fp32' })
   await model.close()
+})
+
+test('bf16 and int8 on the CPU: smaller weights, nearly the same vector', async () => {
+  const picture = { data: new Uint8Array(300 * 200 * 3).map((_, i) => (i * 7) % 251), width: 300, height: 200, channels: 3 } as const
+  const exact = await load(checkpoint, { device: 'cpu' })
+  const { data: expected } = await exact.features(picture, { normalize: true })
+  for (const dtype of ['bf16', 'int8'] as const) {
+    const model = await load(checkpoint, { device: 'cpu', dtype })
+    expect(model.info.dtype).toBe(dtype)
+    expect(model.info.weightBytes).toBeLessThan(exact.info.weightBytes)
+    const { data } = await model.features(picture, { normalize: true })
+    const cosine = data.reduce((sum, x, i) => sum + x * expected[i]!, 0)
+    expect(cosine).toBeGreaterThan(0.99)
+    expect(cosine).not.toBe(1)
+    await model.close()
+  }
+  await exact.close()
 })
 
 test('progress goes up to the end', async () => {

@@ -24,6 +24,6 @@ test("the caller's own come first, but not those that are undefined", async () =
 test('refused with the name of the file', async () => {
   await rejects(open('{"heads": 4, "hats": 1}'), 'ERR_OPTION_UNKNOWN', 'vitrine.json', /'hats'/)
   await rejects(open('{"heads": 4, "threads": "many"}'), 'ERR_OPTION_INVALID', 'vitrine.json', /'threads'/)
-  await rejects(open('{"heads": 4, "dtype": "int8"}'), 'ERR_DTYPE_UNAVAILABLE', /int8/)
+  await rejects(open('{"heads": 4, "dtype": "fp16"}'), 'ERR_DTYPE_UNAVAILABLE', /fp16/)
   await rejects(open('{"heads": 4, "imageSize": 10}'), 'ERR_IMAGE_SIZE', /10/)
 })

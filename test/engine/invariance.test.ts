@@ -7,7 +7,7 @@ import { native } from '../../lib/native'
 import type { Output } from '../../lib/spec'
 import { expectSameBits } from '../support/tolerance'
 import { type ModelOptions, randomModel } from './random-model'
-import { attention, cls, loadSpec, mean, outputLength, pooled, randomPicture, randomPixels, run, term, tokens } from './support'
+import { attention, cls, dtypes, loadSpec, mean, outputLength, pooled, randomPicture, randomPixels, run, term, tokens } from './support'
 
 // Wide enough for a matrix product to be cut into several chunks; token counts around tiles, and beyond one key block.
 const models: Record<string, ModelOptions & { size: [number, number] }> = {
@@ -26,8 +26,10 @@ const models: Record<string, ModelOptions & { size: [number, number] }> = {
   },
 }
 
-for (const [name, { size, ...options }] of Object.entries(models)) {
-  test(name, async () => {
+const cases = Object.entries(models).flatMap(([name, model]) => dtypes.map((dtype) => [name, dtype, model] as const))
+
+for (const [name, dtype, { size, ...options }] of cases) {
+  test(`${name} in ${dtype}`, async () => {
     expect(native().runtime().threads).toBe(4)
     const { spec } = randomModel({
       ...options,
@@ -45,13 +47,13 @@ for (const [name, { size, ...options }] of Object.entries(models)) {
       middle: pooled([term(3, 2), term(0, 1)]),
       layer: pooled([term(0, 1)], { layer: 2 }),
     }
-    const single = await loadSpec(spec, 1)
+    const single = await loadSpec(spec, 1, dtype)
     // Everything of one image at once: all rows of the last block.
     const expected: Float32Array[][] = []
     for (const image of images) expected.push(await run(single, spec, image, Object.values(outputs)))
 
     for (const threads of [1, 2, 3, 4]) {
-      const model = await loadSpec(spec, threads)
+      const model = await loadSpec(spec, threads, dtype)
       for (const [j, [pool, output]] of Object.entries(outputs).entries()) {
         // One at a time: helpers share it; then all at once, in a batch that begins elsewhere.
         const length = outputLength(spec, images[0]!, output)
@@ -79,11 +81,13 @@ for (const [name, { size, ...options }] of Object.entries(models)) {
 test('weights packed by many threads are those packed by one', async () => {
   const { spec } = randomModel({ dim: 192, heads: 3, mlpWidth: 768, layerScale: true, glu: true })
   const image = randomPixels(1, 12, 12)
-  const packed: Float32Array[] = []
-  for (const threads of [1, 4]) {
-    const model = await loadSpec(spec, threads)
-    packed.push((await run(model, spec, image, [tokens]))[0]!)
-    model.close()
+  for (const dtype of dtypes) {
+    const packed: Float32Array[] = []
+    for (const threads of [1, 4]) {
+      const model = await loadSpec(spec, threads, dtype)
+      packed.push((await run(model, spec, image, [tokens]))[0]!)
+      model.close()
+    }
+    expectSameBits(packed[1]!, packed[0]!, `tokens in ${dtype}`)
   }
-  expectSameBits(packed[1]!, packed[0]!, 'tokens')
 })

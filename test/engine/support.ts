@@ -1,5 +1,13 @@
 // Shared by the engine's tests: outputs in a word, images, and runs through the typed door.
-import { fromNative, type Geometry, type NativeModel, type NativePicture, type NativePixels, native } from '../../lib/native'
+import {
+  fromNative,
+  type Geometry,
+  type NativeDType,
+  type NativeModel,
+  type NativePicture,
+  type NativePixels,
+  native,
+} from '../../lib/native'
 import type { EncoderSpec, Output, PoolTerm } from '../../lib/spec'
 import { Random } from '../support/seed'
 import { prefixRows } from './plain-encoder'
@@ -50,8 +58,10 @@ export const untouched = (height: number, width: number): Geometry => ({
   pad: [0, 0, 0],
 })
 
-export async function loadSpec(spec: EncoderSpec, threads = 1): Promise<NativeModel> {
-  return translated(() => native().loadModel(spec, { threads }).promise)
+export const dtypes: NativeDType[] = ['fp32', 'bf16', 'int8']
+
+export async function loadSpec(spec: EncoderSpec, threads = 1, dtype: NativeDType = 'fp32'): Promise<NativeModel> {
+  return translated(() => native().loadModel(spec, { threads, dtype }).promise)
 }
 
 /** Errors as VitrineError, thrown or rejected alike. */

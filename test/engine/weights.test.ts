@@ -72,7 +72,8 @@ test('another normalisation or another file is another copy', async () => {
 })
 
 test('a cancelled load leaves those that joined it alone', async () => {
-  const { spec } = randomModel({ dim: 256, heads: 4, mlpWidth: 1024, blocks: 6 })
+  // Large enough that no load ends before the cancels, a few lines on, however busy the machine is.
+  const { spec } = randomModel({ dim: 384, heads: 6, mlpWidth: 1536, blocks: 12 })
   const jobs = Array.from({ length: 4 }, () => native().loadModel(spec, { threads: 1 }))
   jobs[0]!.cancel()
   jobs[2]!.cancel()

@@ -2,90 +2,22 @@
 // the weights are packed by the ISA's own packing, and what came out is copied back. See kernels.ts for the typed door.
 #include <napi.h>
 
-#include <memory>
-#include <string>
-#include <vector>
-
-#include "guarded.h"
-#include "kernels/dispatch.h"
+#include "call.h"
 #include "platform/cpu_features.h"
 #include "platform/cpu_limits.h"
 
 namespace vitrine::test {
 namespace {
 
-using Floats = Guarded<float>;
-
-// The fields of one call, read from a plain object
-struct Call {
-  const Napi::Object object;
-  explicit Call(const Napi::CallbackInfo& info) : object(info[1].As<Napi::Object>()) {}
-  int64_t Int(const char* name) const { return object.Get(name).As<Napi::Number>().Int64Value(); }
-  float Float(const char* name) const { return object.Get(name).As<Napi::Number>().FloatValue(); }
-  bool Has(const char* name) const { return !object.Get(name).IsUndefined() && !object.Get(name).IsNull(); }
-  size_t Slack() const { return Has("slack") ? size_t(Int("slack")) : 0; }
-  Napi::Float32Array Array(const char* name) const { return object.Get(name).As<Napi::Float32Array>(); }
-  std::unique_ptr<Floats> Copy(const char* name) const {
-    if (!Has(name)) return nullptr;
-    const Napi::Float32Array array = Array(name);
-    return std::make_unique<Floats>(array.Data(), array.ElementLength(), Slack());
-  }
-};
-
-float* Data(const std::unique_ptr<Floats>& floats) { return floats != nullptr ? floats->data() : nullptr; }
-
-Napi::Value Result(const Napi::CallbackInfo& info, Floats& floats, const char* what) {
-  floats.Check(what);
-  auto array = Napi::Float32Array::New(info.Env(), floats.size());
-  if (floats.size() > 0) std::memcpy(array.Data(), floats.data(), floats.size() * sizeof(float));
-  return array;
-}
-
-// The kernels of an ISA; "active" are those that VITRINE_ISA or the CPU chose.
-const Kernels& Named(const Napi::CallbackInfo& info) {
-  const std::string name = info[0].As<Napi::String>();
-  if (name == "active") {
-    const IsaEntry* active;
-    const Status status = ActiveIsa(&active);
-    if (!status.ok()) throw Napi::Error::New(info.Env(), status.code + ": " + status.message);
-    return *active->kernels;
-  }
-  for (const IsaEntry& isa : AllIsas())
-    if (isa.supported && name == isa.name) return *isa.kernels;
-  throw Napi::Error::New(info.Env(), "no kernels of " + name + " on this machine");
-}
-
-// Packed column → row of w [n,k], or -1 for a column that is not there. kGlu: w holds n/2 gate rows, then n/2 value rows.
-std::vector<int64_t> PackedRows(const Gemm& gemm, int64_t n, bool glu) {
-  const int64_t columns = gemm.columns, half = columns / 2, width = glu ? half : columns, wide = glu ? n / 2 : n;
-  std::vector<int64_t> rows;
-  for (int64_t panel = 0; panel < (wide + width - 1) / width; panel++) {
-    for (int64_t j = 0; j < columns; j++) {
-      const int64_t column = panel * width + j % width;
-      rows.push_back(column >= wide ? -1 : glu && j >= half ? wide + column : column);
-    }
-  }
-  return rows;
-}
-
 std::unique_ptr<Floats> PackWeights(const Gemm& gemm, const std::vector<int64_t>& order, const float* w, int64_t k) {
-  auto panels = std::make_unique<Floats>(order.size() * size_t(k), 0, 64);
-  Guarded<const float*> rows(size_t(gemm.columns));
+  auto panels = std::make_unique<Floats>(order.size() / size_t(gemm.columns) * size_t(gemm.panel_bytes(k)) / 4, 0, 64);
+  Guarded<const void*> rows(size_t(gemm.columns));
   for (size_t first = 0; first < order.size(); first += rows.size()) {
     for (size_t j = 0; j < rows.size(); j++) rows.data()[j] = order[first + j] < 0 ? nullptr : w + order[first + j] * k;
     gemm.pack_panel(rows.data(), k, panels->data() + first * size_t(k));
   }
   panels->Check("panels");
   return panels;
-}
-
-// A vector [n] in packed order; columns that are not there are NaN
-std::unique_ptr<Floats> PackVector(const std::vector<int64_t>& order, const std::unique_ptr<Floats>& values, size_t slack) {
-  if (values == nullptr) return nullptr;
-  auto packed = std::make_unique<Floats>(order.size(), slack);
-  for (size_t i = 0; i < order.size(); i++)
-    if (order[i] >= 0) packed->data()[i] = values->data()[order[i]];
-  return packed;
 }
 
 Napi::Value RunGemm(const Napi::CallbackInfo& info) {
@@ -99,10 +31,15 @@ Napi::Value RunGemm(const Napi::CallbackInfo& info) {
   const auto panels = PackWeights(gemm, order, w->data(), k);
   gemm.run({.a = a->data(),
             .lda = call.Int("lda"),
+            .a_scale = nullptr,
+            .a_zero = nullptr,
             .panels = panels->data(),
+            .column_scale = nullptr,
+            .column_sum = nullptr,
             .bias = Data(bias),
             .scale = Data(scale),
             .c = c->data(),
+            .c_number = Number::kF32,
             .ldc = call.Int("ldc"),
             .k = k,
             .row_begin = call.Int("rowBegin"),
@@ -120,8 +57,9 @@ Napi::Value RunAttention(const Napi::CallbackInfo& info) {
   const Call call(info);
   const int64_t tokens = call.Int("tokens"), head_dim = call.Int("headDim");
   const auto q = call.Copy("q"), k = call.Copy("k"), v = call.Copy("v"), out = call.Copy("out");
-  Floats keys(size_t(attention.key_floats(tokens, head_dim)), 0, 64), values(size_t(attention.value_floats(tokens, head_dim)), 0, 64);
-  Floats scratch(size_t(attention.scratch_floats(tokens, head_dim)), 0, 64);
+  Guarded<uint8_t> keys(size_t(attention.key_bytes(tokens, head_dim)), 0, 64),
+      values(size_t(attention.value_bytes(tokens, head_dim)), 0, 64);
+  Guarded<uint8_t> scratch(size_t(attention.scratch_bytes(tokens, head_dim)), 0, 64);
   attention.pack(k->data(), v->data(), call.Int("ld"), tokens, head_dim, keys.data(), values.data());
   const AttentionCall arguments{.q = q->data(),
                                 .ldq = call.Int("ld"),
@@ -188,7 +126,10 @@ Napi::Value RunLayerNorm(const Napi::CallbackInfo& info) {
   Named(info).layer_norm({.x = x->data(),
                           .ldx = call.Int("ldx"),
                           .y = out,
+                          .y_number = Number::kF32,
                           .ldy = call.Int("ldy"),
+                          .y_scale = nullptr,
+                          .y_zero = nullptr,
                           .gamma = gamma->data(),
                           .beta = beta->data(),
                           .rows = call.Int("rows"),
@@ -256,6 +197,7 @@ Napi::Value Isas(const Napi::CallbackInfo& info) {
     entry.Set("supported", isa.supported);
     entry.Set("rows", isa.kernels->gemm.rows);
     entry.Set("columns", isa.kernels->gemm.columns);
+    entry.Set("bf16", isa.kernels->gemm_bf16.input == Number::kBf16);
     list.Set(list.Length(), entry);
   }
   return list;
@@ -279,7 +221,7 @@ Napi::Value Active(const Napi::CallbackInfo& info) {
 
 Napi::Value AttentionScratch(const Napi::CallbackInfo& info) {
   const int64_t tokens = info[1].As<Napi::Number>().Int64Value(), head_dim = info[2].As<Napi::Number>().Int64Value();
-  return Napi::Number::New(info.Env(), double(Named(info).attention.scratch_floats(tokens, head_dim)));
+  return Napi::Number::New(info.Env(), double(Named(info).attention.scratch_bytes(tokens, head_dim)));
 }
 
 // Answers of CPUID and XCR0 → the ISAs' required bits that they satisfy, by name
@@ -314,6 +256,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("supportedBy", Napi::Function::New(env, SupportedBy));
   exports.Set("attentionScratch", Napi::Function::New(env, AttentionScratch));
   exports.Set("gemm", Napi::Function::New(env, RunGemm));
+  exports.Set("narrowGemm", Napi::Function::New(env, RunNarrowGemm));
+  exports.Set("quantize", Napi::Function::New(env, RunQuantize));
+  exports.Set("narrowNorm", Napi::Function::New(env, RunNarrowNorm));
+  exports.Set("pairAttention", Napi::Function::New(env, RunPairAttention));
   exports.Set("attention", Napi::Function::New(env, RunAttention));
   exports.Set("patchEmbed", Napi::Function::New(env, RunPatchEmbed));
   exports.Set("layerNorm", Napi::Function::New(env, RunLayerNorm));

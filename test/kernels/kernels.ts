@@ -111,6 +111,20 @@ export interface Isa {
   /** MR and NR of its GEMM */
   rows: number
   columns: number
+  /** Whether its gemm_bf16 multiplies bf16, else widened weights */
+  bf16: boolean
+}
+
+/** Fields as of GemmCall. Bf16: `a`, `w` and a narrow `c` hold floats that bf16 represents. Bytes: `a` with a scale and zero point per row. */
+export type NarrowGemmCall = Omit<GemmCall, 'a' | 'w' | 'panelBegin' | 'panelEnd'> & { cNumber: 0 | 1 } & (
+    | { number: 1; a: Float32Array; w: Float32Array }
+    | { number: 2; a: Uint8Array; aScale: Float32Array; aZero: Int32Array; w: Int8Array; columnScale: Float32Array }
+  )
+
+export interface Quantised {
+  y: Uint8Array
+  scale: Float32Array
+  zero: Int32Array
 }
 
 interface TestKernels {
@@ -120,6 +134,15 @@ interface TestKernels {
   attentionScratch(isa: string, tokens: number, headDim: number): number
   gemm(isa: string, call: GemmCall): Float32Array
   attention(isa: string, call: AttentionCall): Float32Array
+  narrowGemm(isa: string, call: NarrowGemmCall): Float32Array
+  quantize(
+    isa: string,
+    call: { x: Float32Array; number: 0 | 1; ldx: number; ldy: number; rows: number; dim: number } & Placement,
+  ): Quantised
+  narrowNorm(isa: string, call: Omit<LayerNormCall, 'y'> & { number: 1 }): Float32Array
+  narrowNorm(isa: string, call: Omit<LayerNormCall, 'y'> & { number: 2 }): Quantised
+  /** q, k, v and out that bf16 represents. */
+  pairAttention(isa: string, call: AttentionCall): Float32Array
   patchEmbed(isa: string, call: PatchEmbedCall): Float32Array
   layerNorm(isa: string, call: LayerNormCall): Float32Array
   resample(isa: string, call: ResampleCall): Uint8Array

@@ -2,14 +2,21 @@
 // clang-format off
 #include "../kernels.h"
 #include "vec.h"
+#include "ints.h"
+#include "bf16.h"
 #include "pairs.h"
 #include "../generic/resample.inl"
 #include "../generic/tile.inl"
 #include "../generic/activation.inl"
 #include "../generic/pack.inl"
 #include "../generic/patch_embed.inl"
+#include "../generic/quantize.inl"
 #include "../generic/layer_norm.inl"
 #include "../generic/gemm.inl"
+#include "../generic/gemm_float.inl"
+#include "../generic/gemm_bf16_storage.inl"
+#include "../generic/byte_dot.inl"
+#include "../generic/gemm_int8.inl"
 #include "../generic/attention.inl"
 // clang-format on
 
@@ -21,7 +28,10 @@ const Kernels kTable = {
     .patch_embed = kPatchEmbed,
     .layer_norm = LayerNorm,
     .gemm = kGemm,
+    .gemm_bf16 = kGemmBf16,
+    .gemm_int8 = kGemmInt8,
     .attention = kAttention,
+    .quantize = Quantize,
     .activate = Activate,
 };
 

@@ -10,27 +10,26 @@ namespace {
 constexpr int64_t kKeyBlock = 320;
 constexpr float kNegInfinity = -INFINITY;
 
-inline int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
-// A matrix of `count` columns as panels: kColumns wide but for the last, which is one vector wide where that is enough.
+// A matrix of `count` columns as panels of 32-bit units: kColumns wide but for the last, which is one vector wide where that is enough.
 struct PanelWalk {
   int64_t count, length;
   int64_t Width(int64_t column) const { return count - column > kLanes ? kColumns : kLanes; }
-  int64_t Floats() const {
+  int64_t Bytes() const {
     const int64_t last = count / kColumns * kColumns;
-    return RoundUp((last + (count > last ? Width(last) : 0)) * length, 16);
+    return RoundUp((last + (count > last ? Width(last) : 0)) * length * 4, 64);
   }
 };
 
 // out[r][column] = Σᵢ a[r][i]·panel[i][column] over `length` rows of the panel that begins at `column`, from its row `first` on
-inline void TimesPanel(const PanelWalk& walk, const float* panels, int64_t column, int64_t first, int64_t length, int64_t rows,
-                       const float* a, int64_t lda, float* out, int64_t ldo) {
+template <class Dot = FloatDot>
+inline void TimesPanel(const PanelWalk& walk, const typename Dot::Right* panels, int64_t column, int64_t first, int64_t length,
+                       int64_t rows, const typename Dot::Left* a, int64_t lda, float* out, int64_t ldo) {
   const int64_t width = walk.Width(column);
-  const float* panel = panels + column * walk.length + first * width;
+  const auto* panel = panels + column * walk.length + first * width;
   if (width == kColumns) {
-    TileRows<kTileVecs>(rows, a, lda, panel, length, out, ldo);
+    TileRows<Dot, kTileVecs>(rows, a, lda, panel, length, out, ldo);
   } else {
-    TileRows<1>(rows, a, lda, panel, length, out, ldo);
+    TileRows<Dot, 1>(rows, a, lda, panel, length, out, ldo);
   }
 }
 
@@ -50,15 +49,19 @@ struct AttentionScratch {
       : query_stride(RoundUp(head_dim, 16)),
         score_stride(RoundUp(KeyBlock(tokens), 16) + 16),  // 16: a whole vector of -∞ may be stored behind the last key
         output_stride(RoundUp(RoundUp(head_dim, kColumns), 16)) {}
-  int64_t Floats() const { return kTileRows * (query_stride + score_stride + output_stride); }
+  int64_t Bytes() const { return 4 * kTileRows * (query_stride + score_stride + output_stride); }
 };
 
-int64_t KeyFloats(int64_t tokens, int64_t head_dim) { return Keys(tokens, head_dim).Floats(); }
-int64_t ValueFloats(int64_t tokens, int64_t head_dim) { return Values(tokens, head_dim).Floats(); }
-int64_t AttentionScratchFloats(int64_t tokens, int64_t head_dim) { return AttentionScratch(tokens, head_dim).Floats(); }
+int64_t KeyBytes(int64_t tokens, int64_t head_dim) { return Keys(tokens, head_dim).Bytes(); }
+int64_t ValueBytes(int64_t tokens, int64_t head_dim) { return Values(tokens, head_dim).Bytes(); }
+int64_t AttentionScratchBytes(int64_t tokens, int64_t head_dim) { return AttentionScratch(tokens, head_dim).Bytes(); }
 
-void PackKeysAndValues(const float* k, const float* v, int64_t ld, int64_t tokens, int64_t head_dim, float* key_panels,
-                       float* value_panels) {
+void PackKeysAndValues(const void* key_rows, const void* value_rows, int64_t ld, int64_t tokens, int64_t head_dim, void* key_out,
+                       void* value_out) {
+  const auto* k = static_cast<const float*>(key_rows);
+  const auto* v = static_cast<const float*>(value_rows);
+  auto* key_panels = static_cast<float*>(key_out);
+  auto* value_panels = static_cast<float*>(value_out);
   const PanelWalk keys = Keys(tokens, head_dim), values = Values(tokens, head_dim);
   for (int64_t t = 0; t < tokens; t += kColumns) {
     const float* rows[kColumns];
@@ -83,7 +86,7 @@ void PackKeysAndValues(const float* k, const float* v, int64_t ld, int64_t token
 inline void ScaleQueries(const AttentionCall& call, int64_t query, int64_t rows, float* out, int64_t stride) {
   const Vec factor = Set(call.scale * kLog2E);
   for (int64_t r = 0; r < rows; r++) {
-    const float* q = call.q + (query + r) * call.ldq;
+    const float* q = static_cast<const float*>(call.q) + (query + r) * call.ldq;
     int64_t d = 0;
     for (; d + kLanes <= call.head_dim; d += kLanes) Store(out + r * stride + d, Mul(Load(q + d), factor));
     if (d < call.head_dim) Store(out + r * stride + d, Mul(LoadPart(q + d, call.head_dim - d), factor));
@@ -95,7 +98,8 @@ inline void ScoreBlock(const AttentionCall& call, int64_t first, int64_t count, 
                        float* scores, int64_t stride) {
   const PanelWalk keys = Keys(call.tokens, call.head_dim);
   for (int64_t t = first; t < first + count; t += kColumns)
-    TimesPanel(keys, call.key_panels, t, 0, call.head_dim, rows, queries, query_stride, scores + t - first, stride);
+    TimesPanel(keys, static_cast<const float*>(call.key_panels), t, 0, call.head_dim, rows, queries, query_stride, scores + t - first,
+               stride);
   if (count % kLanes != 0)
     for (int64_t r = 0; r < rows; r++) Store(scores + r * stride + count, Set(kNegInfinity));
 }
@@ -129,13 +133,14 @@ struct RunningSoftmax {
 inline void AddValues(const AttentionCall& call, int64_t first, int64_t count, int64_t rows, const float* weights, int64_t stride,
                       const float* factor, float* outputs, int64_t output_stride) {
   const PanelWalk values = Values(call.tokens, call.head_dim);
+  const auto* panels = static_cast<const float*>(call.value_panels);
   alignas(64) float product[kTileRows * kColumns];
   for (int64_t d = 0; d < call.head_dim; d += kColumns) {
     if (first == 0) {
-      TimesPanel(values, call.value_panels, d, first, count, rows, weights, stride, outputs + d, output_stride);
+      TimesPanel(values, panels, d, first, count, rows, weights, stride, outputs + d, output_stride);
       continue;
     }
-    TimesPanel(values, call.value_panels, d, first, count, rows, weights, stride, product, kColumns);
+    TimesPanel(values, panels, d, first, count, rows, weights, stride, product, kColumns);
     for (int64_t r = 0; r < rows; r++) {
       for (int64_t i = 0; i < values.Width(d); i += kLanes) {
         float* at = outputs + r * output_stride + d + i;
@@ -147,7 +152,7 @@ inline void AddValues(const AttentionCall& call, int64_t first, int64_t count, i
 
 void RunAttention(const AttentionCall& call) {
   const AttentionScratch layout(call.tokens, call.head_dim);
-  float* queries = call.scratch;
+  auto* queries = static_cast<float*>(call.scratch);
   float* scores = queries + kTileRows * layout.query_stride;
   float* outputs = scores + kTileRows * layout.score_stride;
   const int64_t block = KeyBlock(call.tokens);
@@ -164,7 +169,7 @@ void RunAttention(const AttentionCall& call) {
     for (int64_t r = 0; r < rows; r++) {
       const Vec inverse = Set(1 / softmax[r].sum);
       const float* sums = outputs + r * layout.output_stride;
-      float* out = call.out + (query + r) * call.ldo;
+      float* out = static_cast<float*>(call.out) + (query + r) * call.ldo;
       int64_t d = 0;
       for (; d + kLanes <= call.head_dim; d += kLanes) Store(out + d, Mul(Load(sums + d), inverse));
       if (d < call.head_dim) StorePart(out + d, call.head_dim - d, Mul(Load(sums + d), inverse));
@@ -174,13 +179,14 @@ void RunAttention(const AttentionCall& call) {
 
 void AttentionWeights(const AttentionCall& call, float* weights) {
   const AttentionScratch layout(call.tokens, call.head_dim);
-  float* scores = call.scratch + kTileRows * layout.query_stride;
+  auto* queries = static_cast<float*>(call.scratch);
+  float* scores = queries + kTileRows * layout.query_stride;
   const int64_t block = KeyBlock(call.tokens);
   RunningSoftmax softmax;
-  ScaleQueries(call, call.query_begin, 1, call.scratch, layout.query_stride);
+  ScaleQueries(call, call.query_begin, 1, queries, layout.query_stride);
   for (int64_t first = 0; first < call.tokens; first += block) {
     const int64_t count = call.tokens - first < block ? call.tokens - first : block;
-    ScoreBlock(call, first, count, 1, call.scratch, layout.query_stride, scores, layout.score_stride);
+    ScoreBlock(call, first, count, 1, queries, layout.query_stride, scores, layout.score_stride);
     const float factor = softmax.Take(scores, count);
     for (int64_t t = 0; t < first; t++) weights[t] *= factor;
     for (int64_t t = 0; t < count; t++) weights[first + t] = scores[t];
@@ -188,9 +194,10 @@ void AttentionWeights(const AttentionCall& call, float* weights) {
   for (int64_t t = 0; t < call.tokens; t++) weights[t] *= 1 / softmax.sum;
 }
 
-constexpr Attention kAttention = {.key_floats = KeyFloats,
-                                  .value_floats = ValueFloats,
-                                  .scratch_floats = AttentionScratchFloats,
+constexpr Attention kAttention = {.input = Number::kF32,
+                                  .key_bytes = KeyBytes,
+                                  .value_bytes = ValueBytes,
+                                  .scratch_bytes = AttentionScratchBytes,
                                   .pack = PackKeysAndValues,
                                   .run = RunAttention,
                                   .weights = AttentionWeights};

@@ -1,84 +1,101 @@
-// gemm.h over the register tile. Before it: tile.inl, activation.inl.
+// gemm.h over the register tile, whatever its numbers. Before it: tile.inl, activation.inl; after it: gemm_float.inl, gemm_bf16.inl,
+// gemm_int8.inl, which say how a tile multiplies (Dot) and what becomes of its sums (Finish).
 
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
 
 // A tile's sums on their way to c, still in L1
+template <class Dot>
 struct TileSums {
-  float* sums;  // [rows][kColumns], 64-byte aligned
+  const typename Dot::Out* sums;  // [rows][kColumns], 64-byte aligned
   int64_t row, rows, panel;
 };
 
-// body(r, v, sum + bias) for each vector of the tile
-template <class Body>
-inline void ForSums(const GemmCall& call, const TileSums& tile, Body&& body) {
+// Results as they are stored. kRough: an activation need not be better than they are.
+struct FloatResult {
+  using Value = float;
+  static constexpr bool kRough = false;
+  static void Put(float* c, Vec x) { Store(c, x); }
+};
+struct Bf16Result {
+  using Value = uint16_t;
+  static constexpr bool kRough = true;
+  static void Put(uint16_t* c, Vec x) { StoreBf16(c, x); }
+};
+
+// The sums of floats and of bf16 need their bias alone
+struct PlainFinish {
   Vec bias[kTileVecs];
-  for (int v = 0; v < kTileVecs; v++) bias[v] = call.bias != nullptr ? Load(call.bias + tile.panel * kColumns + v * kLanes) : Zero();
+  PlainFinish(const GemmCall& call, int64_t panel) {
+    for (int v = 0; v < kTileVecs; v++) bias[v] = call.bias != nullptr ? Load(call.bias + panel * kColumns + v * kLanes) : Zero();
+  }
+  Vec Of(const float* sums, int64_t, int v) const { return Add(Load(sums), bias[v]); }
+};
+
+// body(r, v, sum + bias) for each vector of the tile
+template <class Finish, class Dot, class Body>
+inline void ForSums(const GemmCall& call, const TileSums<Dot>& tile, Body&& body) {
+  const Finish finish(call, tile.panel);
   for (int64_t r = 0; r < tile.rows; r++)
-    for (int v = 0; v < kTileVecs; v++) body(r, v, Add(Load(tile.sums + r * kColumns + v * kLanes), bias[v]));
+    for (int v = 0; v < kTileVecs; v++) body(r, v, finish.Of(tile.sums + r * kColumns + v * kLanes, tile.row + r, v));
 }
 
-void FinishStore(const GemmCall& call, const TileSums& tile) {
-  float* c = call.c + tile.row * call.ldc + tile.panel * kColumns;
-  WithActivation(call.activation, [&](auto tag) {
-    ForSums(call, tile, [&](int64_t r, int v, Vec sum) { Store(c + r * call.ldc + v * kLanes, tag.Of(sum)); });
+template <class Finish, class Result, class Dot>
+void FinishStore(const GemmCall& call, const TileSums<Dot>& tile) {
+  auto* c = static_cast<typename Result::Value*>(call.c) + tile.row * call.ldc + tile.panel * kColumns;
+  WithActivation<Result::kRough>(call.activation, [&](auto tag) {
+    ForSums<Finish>(call, tile, [&](int64_t r, int v, Vec sum) { Result::Put(c + r * call.ldc + v * kLanes, tag.Of(sum)); });
   });
 }
 
-void FinishResidual(const GemmCall& call, const TileSums& tile) {
-  float* c = call.c + tile.row * call.ldc + tile.panel * kColumns;
+template <class Finish, class Dot>
+void FinishResidual(const GemmCall& call, const TileSums<Dot>& tile) {
+  float* c = static_cast<float*>(call.c) + tile.row * call.ldc + tile.panel * kColumns;
   const float* scale = call.scale != nullptr ? call.scale + tile.panel * kColumns : nullptr;
-  ForSums(call, tile, [&](int64_t r, int v, Vec sum) {
+  ForSums<Finish>(call, tile, [&](int64_t r, int v, Vec sum) {
     float* at = c + r * call.ldc + v * kLanes;
     Store(at, scale != nullptr ? MulAdd(Load(scale + v * kLanes), sum, Load(at)) : Add(Load(at), sum));
   });
 }
 
-void FinishGlu(const GemmCall& call, const TileSums& tile) {
+template <class Finish, class Result, class Dot>
+void FinishGlu(const GemmCall& call, const TileSums<Dot>& tile) {
   static_assert(kTileVecs == 2, "a vector of gates, a vector of values");
-  float* c = call.c + tile.row * call.ldc + tile.panel * kLanes;
-  WithActivation(call.activation, [&](auto tag) {
+  auto* c = static_cast<typename Result::Value*>(call.c) + tile.row * call.ldc + tile.panel * kLanes;
+  WithActivation<Result::kRough>(call.activation, [&](auto tag) {
     Vec gate = Zero();
-    ForSums(call, tile, [&](int64_t r, int v, Vec sum) {
+    ForSums<Finish>(call, tile, [&](int64_t r, int v, Vec sum) {
       if (v == 0) {
         gate = sum;
       } else {
-        Store(c + r * call.ldc, Mul(tag.Of(gate), sum));
+        Result::Put(c + r * call.ldc, Mul(tag.Of(gate), sum));
       }
     });
   });
 }
 
+template <class Dot, class Finish>
 void RunGemm(const GemmCall& call) {
-  alignas(64) float sums[kTileRows * kColumns];
+  using Left = typename Dot::Left;
+  alignas(64) typename Dot::Out sums[kTileRows * kColumns];
+  const int64_t length = (call.k + Dot::kUnit - 1) / Dot::kUnit, lda = call.lda / Dot::kUnit;
+  const bool bf16 = call.c_number == Number::kBf16;
   for (int64_t panel = call.panel_begin; panel < call.panel_end; panel++) {
-    const float* weights = call.panels + panel * call.k * kColumns;
+    const auto* weights = static_cast<const typename Dot::Right*>(call.panels) + panel * length * kColumns;
     ForTiles(call.row_begin, call.row_end, [&](int64_t row, int64_t rows) {
-      TileRows(rows, call.a + row * call.lda, call.lda, weights, call.k, sums, kColumns);
-      const TileSums tile{sums, row, rows, panel};
+      TileRows<Dot>(rows, static_cast<const Left*>(call.a) + row * lda, lda, weights, length, sums, kColumns);
+      const TileSums<Dot> tile{sums, row, rows, panel};
       switch (call.epilogue) {
         case Epilogue::kStore:
-          return FinishStore(call, tile);
+          return bf16 ? FinishStore<Finish, Bf16Result>(call, tile) : FinishStore<Finish, FloatResult>(call, tile);
         case Epilogue::kResidual:
-          return FinishResidual(call, tile);
+          return FinishResidual<Finish>(call, tile);
         case Epilogue::kGlu:
-          return FinishGlu(call, tile);
+          return bf16 ? FinishGlu<Finish, Bf16Result>(call, tile) : FinishGlu<Finish, FloatResult>(call, tile);
       }
     });
   }
 }
-
-void PackPanel(const float* const* rows, int64_t k, float* panel) {
-  int64_t present = 0;
-  while (present < kColumns && rows[present] != nullptr) present++;
-  bool tail_only = true;
-  for (int64_t n = present; n < kColumns; n++) tail_only = tail_only && rows[n] == nullptr;
-  if (tail_only) return PackColumns(rows, present, kColumns, k, panel);
-  for (int64_t i = 0; i < k; i++)
-    for (int64_t n = 0; n < kColumns; n++) panel[i * kColumns + n] = rows[n] != nullptr ? rows[n][i] : 0;
-}
-
-constexpr Gemm kGemm = {.rows = kTileRows, .columns = kColumns, .pack_panel = PackPanel, .run = RunGemm};
 
 }  // namespace
 }  // namespace vitrine::VITRINE_ISA_NAMESPACE

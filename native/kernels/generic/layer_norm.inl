@@ -26,7 +26,6 @@ void LayerNorm(const LayerNormCall& call) {
   const int64_t dim = call.dim;
   for (int64_t m = 0; m < call.rows; m++) {
     const float* x = call.x + m * call.ldx;
-    float* y = call.y + m * call.ldy;
     const Vec mean = Set(SumRow(x, dim, [](Vec sum, Vec value) { return Add(sum, value); }) / float(dim));
     const float squares = SumRow(x, dim, [mean](Vec sum, Vec value) {
       const Vec difference = Sub(value, mean);
@@ -34,10 +33,35 @@ void LayerNorm(const LayerNormCall& call) {
     });
     const Vec inverse = Set(1 / Sqrt(squares / float(dim) + call.eps));
     const auto normal = [&](Vec value, Vec gamma, Vec beta) { return MulAdd(Mul(Sub(value, mean), inverse), gamma, beta); };
+    const auto whole = [&](int64_t d) { return normal(Load(x + d), Load(call.gamma + d), Load(call.beta + d)); };
+    const auto part = [&](int64_t d, int64_t n) {
+      return normal(LoadPart(x + d, n), LoadPart(call.gamma + d, n), LoadPart(call.beta + d, n));
+    };
     int64_t d = 0;
-    for (; d + kLanes <= dim; d += kLanes) Store(y + d, normal(Load(x + d), Load(call.gamma + d), Load(call.beta + d)));
-    if (const int64_t rest = dim - d; rest > 0)
-      StorePart(y + d, rest, normal(LoadPart(x + d, rest), LoadPart(call.gamma + d, rest), LoadPart(call.beta + d, rest)));
+    switch (call.y_number) {
+      case Number::kF32: {
+        float* y = static_cast<float*>(call.y) + m * call.ldy;
+        for (; d + kLanes <= dim; d += kLanes) Store(y + d, whole(d));
+        if (d < dim) StorePart(y + d, dim - d, part(d, dim - d));
+        break;
+      }
+      case Number::kBf16: {
+        uint16_t* y = static_cast<uint16_t*>(call.y) + m * call.ldy;
+        for (; d + kLanes <= dim; d += kLanes) StoreBf16(y + d, whole(d));
+        if (d < dim) {
+          uint16_t last[kLanes];
+          StoreBf16(last, part(d, dim - d));
+          for (int64_t i = 0; i < RoundUp(dim - d, 2); i++) y[d + i] = i < dim - d ? last[i] : uint16_t{0};
+        }
+        break;
+      }
+      case Number::kU8: {
+        uint8_t* y = static_cast<uint8_t*>(call.y) + m * call.ldy;
+        QuantizeRow(
+            dim, [&](int64_t at, int64_t n) { return n == kLanes ? whole(at) : part(at, n); }, y, call.y_scale + m, call.y_zero + m);
+        break;
+      }
+    }
   }
 }
 

@@ -32,7 +32,7 @@ void MultiplyPatches(const PatchEmbedCall& call, int64_t k, int64_t begin, int64
   const int64_t stride = UnfoldedStride(k);
   for (int64_t panel = 0; panel < call.panel_count; panel++) {
     ForTiles(begin, end, [&](int64_t patch, int64_t rows) {
-      TileRows(rows, call.scratch + (patch - begin) * stride, stride, call.panels + panel * k * kColumns, k, sums, kColumns);
+      TileRows<FloatDot>(rows, call.scratch + (patch - begin) * stride, stride, call.panels + panel * k * kColumns, k, sums, kColumns);
       for (int64_t r = 0; r < rows; r++) {
         for (int v = 0; v < kTileVecs; v++) {
           const int64_t column = panel * kColumns + v * kLanes;

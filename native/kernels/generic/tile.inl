@@ -17,48 +17,64 @@
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
 
+inline int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
 constexpr int kTileVecs = 2;
 constexpr int kColumns = kTileVecs * kLanes;  // NR
 constexpr int64_t kAheadL1 = 24;              // rows of the panel between the multiply and the prefetch into L1
 
-// sums[r][n] = Σ a[r·lda + k]·panel[k][n] for r < R, n < V·kLanes, k ascending.
-template <int R, int V>
-void Tile(const float* a, int64_t lda, const float* panel, int64_t k, float* sums, int64_t ld_sums) {
-  Vec sum[R][V];
+// How a tile multiplies. Left is what one broadcast reads of a row, Right what a lane reads of the panel, Out a sum as it is stored.
+struct FloatDot {
+  using Left = float;
+  using Right = float;
+  using Out = float;
+  static Vec None() { return Zero(); }
+  static Vec Value(const float* a) { return Set(*a); }
+  static Vec Weights(const float* panel) { return Load(panel); }
+  static Vec Step(Vec value, Vec weights, Vec sum) { return MulAdd(value, weights, sum); }
+  static void StoreSum(float* out, Vec sum) { Store(out, sum); }
+};
+
+// sums[r][n] = Σ a[r·lda + i]·panel[i][n] for r < R, n < V·kLanes, i ascending.
+template <class Dot, int R, int V>
+void Tile(const typename Dot::Left* a, int64_t lda, const typename Dot::Right* panel, int64_t length, typename Dot::Out* sums,
+          int64_t ld_sums) {
+  decltype(Dot::None()) sum[R][V];
   VITRINE_UNROLL
   for (int r = 0; r < R; r++) {
     VITRINE_UNROLL
-    for (int v = 0; v < V; v++) sum[r][v] = Zero();
+    for (int v = 0; v < V; v++) sum[r][v] = Dot::None();
   }
   VITRINE_UNROLL_K
-  for (int64_t i = 0; i < k; i++) {
-    Vec weights[V];
+  for (int64_t i = 0; i < length; i++) {
+    decltype(Dot::Weights(panel)) weights[V];
     VITRINE_UNROLL
     for (int v = 0; v < V; v++) {
-      weights[v] = Load(panel + (i * V + v) * kLanes);
-      PrefetchL1(panel + ((i + kAheadL1) * V + v) * kLanes);
+      weights[v] = Dot::Weights(panel + (i * V + v) * kLanes);
+      PrefetchL1(reinterpret_cast<const float*>(panel + ((i + kAheadL1) * V + v) * kLanes));
     }
     VITRINE_UNROLL
     for (int r = 0; r < R; r++) {
-      const Vec value = Set(a[r * lda + i]);
+      const auto value = Dot::Value(a + r * lda + i);
       VITRINE_UNROLL
-      for (int v = 0; v < V; v++) sum[r][v] = MulAdd(value, weights[v], sum[r][v]);
+      for (int v = 0; v < V; v++) sum[r][v] = Dot::Step(value, weights[v], sum[r][v]);
     }
   }
   VITRINE_UNROLL
   for (int r = 0; r < R; r++) {
     VITRINE_UNROLL
-    for (int v = 0; v < V; v++) Store(sums + r * ld_sums + v * kLanes, sum[r][v]);
+    for (int v = 0; v < V; v++) Dot::StoreSum(sums + r * ld_sums + v * kLanes, sum[r][v]);
   }
 }
 
 // The tile of that many rows, 1 ≤ rows ≤ kTileRows
-template <int V = kTileVecs, int R = kTileRows>
-void TileRows(int64_t rows, const float* a, int64_t lda, const float* panel, int64_t k, float* sums, int64_t ld_sums) {
+template <class Dot, int V = kTileVecs, int R = kTileRows>
+void TileRows(int64_t rows, const typename Dot::Left* a, int64_t lda, const typename Dot::Right* panel, int64_t length,
+              typename Dot::Out* sums, int64_t ld_sums) {
   if (rows == R) {
-    Tile<R, V>(a, lda, panel, k, sums, ld_sums);
+    Tile<Dot, R, V>(a, lda, panel, length, sums, ld_sums);
   } else if constexpr (R > 1) {
-    TileRows<V, R - 1>(rows, a, lda, panel, k, sums, ld_sums);
+    TileRows<Dot, V, R - 1>(rows, a, lda, panel, length, sums, ld_sums);
   }
 }
 

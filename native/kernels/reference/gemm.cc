@@ -1,44 +1,84 @@
-// gemm.h as three nested loops: panels of two columns, tiles of one row, sums in double.
+// gemm.h as three nested loops: panels of two columns, tiles of one row, sums in double (of bytes: in int64).
+#include <cmath>
+
+#include "numbers.h"
 #include "reference.h"
 
 namespace vitrine::reference {
 namespace {
 
-double Sum(const GemmCall& call, int64_t m, int64_t column) {
-  const float* a = call.a + m * call.lda;
-  const float* panel = call.panels + column / kColumns * call.k * kColumns + column % kColumns;
+// Panels are [K][kColumns] of what the weights are stored as.
+double Sum(const GemmCall& call, Number number, int64_t m, int64_t column) {
+  const int64_t at = column / kColumns * call.k * kColumns + column % kColumns;
+  const double bias = call.bias != nullptr ? call.bias[column] : 0;
+  if (number == Number::kU8) {
+    const auto* a = static_cast<const uint8_t*>(call.a) + m * call.lda;
+    const auto* panel = static_cast<const int8_t*>(call.panels) + at;
+    int64_t sum = 0;
+    for (int64_t k = 0; k < call.k; k++) sum += int64_t(a[k]) * panel[k * kColumns];
+    return double(call.a_scale[m]) * double(call.column_scale[column]) * double(sum - int64_t(call.a_zero[m]) * call.column_sum[column]) +
+           bias;
+  }
   double sum = 0;
-  for (int64_t k = 0; k < call.k; k++) sum += double(a[k]) * double(panel[k * kColumns]);
-  return sum + (call.bias != nullptr ? call.bias[column] : 0);
+  for (int64_t k = 0; k < call.k; k++) sum += ValueAt(call.a, number, m * call.lda + k) * ValueAt(call.panels, number, at + k * kColumns);
+  return sum + bias;
 }
 
-void PackPanel(const float* const* rows, int64_t k, float* panel) {
-  for (int64_t i = 0; i < k; i++)
-    for (int64_t n = 0; n < kColumns; n++) panel[i * kColumns + n] = rows[n] != nullptr ? rows[n][i] : 0;
+template <Number number>
+int64_t PanelBytes(int64_t k) {
+  return k * kColumns * BytesOf(number);
 }
 
+template <Number number>
+void PackPanel(const void* const* rows, int64_t k, void* panel) {
+  for (int64_t i = 0; i < k; i++) {
+    for (int64_t n = 0; n < kColumns; n++) {
+      const int64_t at = i * kColumns + n;
+      if (number == Number::kU8) {
+        static_cast<int8_t*>(panel)[at] = rows[n] != nullptr ? static_cast<const int8_t*>(rows[n])[i] : int8_t{0};
+      } else {
+        PutValue(panel, number, at, rows[n] != nullptr ? static_cast<const float*>(rows[n])[i] : 0);
+      }
+    }
+  }
+}
+
+template <Number number>
 void Run(const GemmCall& call) {
   for (int64_t m = call.row_begin; m < call.row_end; m++) {
-    float* c = call.c + m * call.ldc;
     for (int64_t p = call.panel_begin; p < call.panel_end; p++) {
       if (call.epilogue == Epilogue::kGlu) {
-        c[p] = float(ActivateOne(call.activation, Sum(call, m, 2 * p)) * Sum(call, m, 2 * p + 1));
+        PutValue(call.c, call.c_number, m * call.ldc + p,
+                 ActivateOne(call.activation, Sum(call, number, m, 2 * p)) * Sum(call, number, m, 2 * p + 1));
         continue;
       }
       for (int64_t n = p * kColumns; n < (p + 1) * kColumns; n++) {
-        const double sum = Sum(call, m, n);
+        const double sum = Sum(call, number, m, n);
         if (call.epilogue == Epilogue::kResidual) {
-          c[n] = float(c[n] + (call.scale != nullptr ? call.scale[n] : 1) * sum);
+          float& c = static_cast<float*>(call.c)[m * call.ldc + n];
+          c = float(c + (call.scale != nullptr ? call.scale[n] : 1) * sum);
         } else {
-          c[n] = float(ActivateOne(call.activation, sum));
+          PutValue(call.c, call.c_number, m * call.ldc + n, ActivateOne(call.activation, sum));
         }
       }
     }
   }
 }
 
+template <Number number>
+constexpr Gemm Plain() {
+  return {.rows = 1,
+          .columns = int32_t(kColumns),
+          .input = number,
+          .panel_bytes = PanelBytes<number>,
+          .pack_panel = PackPanel<number>,
+          .run = Run<number>};
+}
+
 }  // namespace
 
-const Gemm kGemm = {.rows = 1, .columns = int32_t(kColumns), .pack_panel = PackPanel, .run = Run};
+const Gemm kGemm = Plain<Number::kF32>();
+const Gemm kGemmBf16 = Plain<Number::kBf16>();
+const Gemm kGemmInt8 = Plain<Number::kU8>();
 
 }  // namespace vitrine::reference

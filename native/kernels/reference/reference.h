@@ -10,12 +10,14 @@ double ActivateOne(Activation activation, double x);
 
 void Activate(Activation activation, const float* x, float* y, int64_t count);
 void LayerNorm(const LayerNormCall& call);
+void Quantize(const QuantizeCall& call);
+void QuantizeRow(const float* x, int64_t dim, uint8_t* y, float* scale, int32_t* zero);
 
 // Two columns a panel: the fewest that kGlu allows.
 inline constexpr int64_t kColumns = 2;
 extern const Resample kResample;
-extern const Gemm kGemm;
+extern const Gemm kGemm, kGemmBf16, kGemmInt8;
 extern const PatchEmbed kPatchEmbed;
-extern const Attention kAttention;
+extern const Attention kAttention, kAttentionBf16;
 
 }  // namespace vitrine::reference

@@ -9,7 +9,11 @@ const Kernels kTable = {
     .patch_embed = kPatchEmbed,
     .layer_norm = LayerNorm,
     .gemm = kGemm,
+    .gemm_bf16 = kGemmBf16,
+    .gemm_int8 = kGemmInt8,
     .attention = kAttention,
+    .attention_bf16 = kAttentionBf16,
+    .quantize = Quantize,
     .activate = Activate,
 };
 

@@ -1,0 +1,36 @@
+// Eight int32 beside Vec, and the numbers narrower than a float. The functions are described in sse2/ints.h.
+#pragma once
+
+#include "vec.h"
+
+namespace vitrine::VITRINE_ISA_NAMESPACE {
+namespace {
+
+using IntVec = __m256i;
+
+inline IntVec SetInts(int32_t x) { return _mm256_set1_epi32(x); }
+inline IntVec LoadInts(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+inline void StoreInts(void* p, IntVec x) { _mm256_storeu_si256(static_cast<__m256i*>(p), x); }
+inline IntVec AddInts(IntVec a, IntVec b) { return _mm256_add_epi32(a, b); }
+inline IntVec SubInts(IntVec a, IntVec b) { return _mm256_sub_epi32(a, b); }
+inline IntVec MulInts(IntVec a, IntVec b) { return _mm256_mullo_epi32(a, b); }
+inline Vec ToFloats(IntVec x) { return _mm256_cvtepi32_ps(x); }
+
+struct EvenOdd {
+  IntVec even, odd;
+};
+inline EvenOdd SplitUnsigned(IntVec x) { return {_mm256_and_si256(x, _mm256_set1_epi32(0x00ff00ff)), _mm256_srli_epi16(x, 8)}; }
+inline EvenOdd SplitSigned(IntVec x) { return {_mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8), _mm256_srai_epi16(x, 8)}; }
+inline IntVec MulAddInt16(IntVec a, IntVec b) { return _mm256_madd_epi16(a, b); }
+
+inline Vec LoadBf16(const uint16_t* p) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16));
+}
+inline void StoreBytes(uint8_t* p, Vec x) {
+  const __m256i whole = _mm256_cvtps_epi32(x);
+  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+}
+
+}  // namespace
+}  // namespace vitrine::VITRINE_ISA_NAMESPACE

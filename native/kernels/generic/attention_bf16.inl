@@ -1,0 +1,190 @@
+// attention_bf16: as attention.inl, with products of bf16 pairs. Before it: attention.inl, whose blocks, panels and walk it shares. A
+// unit is a pair: of channels in queries and keys, of tokens in weights and values.
+
+namespace vitrine::VITRINE_ISA_NAMESPACE {
+namespace {
+
+inline int64_t Pairs2(int64_t n) { return (n + 1) / 2; }
+inline PanelWalk PairKeys(int64_t tokens, int64_t head_dim) { return {tokens, Pairs2(head_dim)}; }
+inline PanelWalk PairValues(int64_t tokens, int64_t head_dim) { return {head_dim, Pairs2(tokens)}; }
+
+// What scratch holds: queries [R][query_stride] pairs, scores [R][score_stride] floats, weights [R][weight_stride] pairs, outputs
+struct PairScratch {
+  int64_t query_stride, score_stride, weight_stride, output_stride;
+  PairScratch(int64_t tokens, int64_t head_dim)
+      : query_stride(RoundUp(Pairs2(head_dim), 16)),
+        score_stride(RoundUp(KeyBlock(tokens), kColumns) + kColumns),  // -∞ may be stored behind the last key
+        weight_stride(score_stride / 2),
+        output_stride(RoundUp(RoundUp(head_dim, kColumns), 16)) {}
+  int64_t Bytes() const { return 4 * kTileRows * (query_stride + score_stride + weight_stride + output_stride); }
+};
+
+int64_t PairKeyBytes(int64_t tokens, int64_t head_dim) { return PairKeys(tokens, head_dim).Bytes(); }
+int64_t PairValueBytes(int64_t tokens, int64_t head_dim) { return PairValues(tokens, head_dim).Bytes(); }
+int64_t PairScratchBytes(int64_t tokens, int64_t head_dim) { return PairScratch(tokens, head_dim).Bytes(); }
+
+void PackPairs(const void* key_rows, const void* value_rows, int64_t ld, int64_t tokens, int64_t head_dim, void* key_out, void* value_out) {
+  const auto* k = static_cast<const uint16_t*>(key_rows);
+  const auto* v = static_cast<const uint16_t*>(value_rows);
+  const PanelWalk keys = PairKeys(tokens, head_dim), values = PairValues(tokens, head_dim);
+  const auto copy = [](const void* row, int64_t first, int64_t count, void* out) {
+    __builtin_memcpy(out, static_cast<const uint16_t*>(row) + first, size_t(count) * 2);
+  };
+  for (int64_t t = 0; t < tokens; t += kColumns) {
+    const void* rows[kColumns];
+    const int64_t count = tokens - t < kColumns ? tokens - t : kColumns;
+    for (int64_t i = 0; i < count; i++) rows[i] = k + (t + i) * ld;
+    PackUnits(rows, head_dim, 2, static_cast<float*>(key_out) + t * keys.length, copy, count, keys.Width(t));
+  }
+  const uint16_t none[kLanes] = {};
+  for (int64_t d = 0; d < head_dim; d += kColumns) {
+    uint32_t* panel = static_cast<uint32_t*>(value_out) + d * values.length;
+    const int64_t width = values.Width(d);
+    for (int64_t t = 0; t < tokens; t += 2) {
+      for (int64_t i = 0; i < width; i += kLanes) {
+        const int64_t rest = head_dim - d - i;
+        uint32_t* out = panel + t / 2 * width + i;
+        const uint16_t* first = v + t * ld + d + i;
+        if (rest >= kLanes) {
+          StorePairs(out, first, t + 1 < tokens ? first + ld : none);
+          continue;
+        }
+        uint16_t a[kLanes] = {}, b[kLanes] = {};
+        for (int64_t j = 0; j < rest; j++) a[j] = first[j], b[j] = t + 1 < tokens ? first[ld + j] : uint16_t{0};
+        StorePairs(out, a, b);
+      }
+    }
+  }
+}
+
+// The tile's queries side by side, an odd last channel paired with zero
+inline void GatherQueries(const AttentionCall& call, int64_t query, int64_t rows, uint32_t* out, int64_t stride) {
+  for (int64_t r = 0; r < rows; r++) {
+    out[r * stride + Pairs2(call.head_dim) - 1] = 0;
+    __builtin_memcpy(out + r * stride, static_cast<const uint16_t*>(call.q) + (query + r) * call.ldq, size_t(call.head_dim) * 2);
+  }
+}
+
+inline void ScorePairs(const AttentionCall& call, int64_t first, int64_t count, int64_t rows, const uint32_t* queries, int64_t query_stride,
+                       float* scores, int64_t stride) {
+  const PanelWalk keys = PairKeys(call.tokens, call.head_dim);
+  const auto* panels = static_cast<const uint32_t*>(call.key_panels);
+  for (int64_t t = first; t < first + count; t += kColumns)
+    TimesPanel<PairDot>(keys, panels, t, 0, keys.length, rows, queries, query_stride, scores + t - first, stride);
+  for (int64_t r = 0; r < rows; r++) {
+    float* row = scores + r * stride;
+    for (int64_t i = count; i < RoundUp(count, kColumns); i++) row[i] = kNegInfinity;
+  }
+}
+
+// As RunningSoftmax of attention.inl, with scores still to be multiplied by `scale` (log₂e included) and rough weights of bf16
+struct PairSoftmax {
+  float maximum = kNegInfinity, sum = 0;
+
+  float Take(const float* scores, int64_t count, float scale, uint16_t* weights) {
+    Vec top = Set(maximum), second = top;
+    for (int64_t i = 0; i < count; i += kColumns) {
+      top = Max(Load(scores + i), top);
+      second = Max(Load(scores + i + kLanes), second);
+    }
+    const float old = maximum;
+    maximum = MaxLanes(Max(second, top));
+    const float base = maximum == kNegInfinity ? 0 : maximum;
+    const Vec factor = Set(scale), shift = Set(-base * scale);
+    Vec block = Zero();
+    for (int64_t i = 0; i < count; i += kColumns) {
+      const Vec a = Exp2<true>(MulAdd(Load(scores + i), factor, shift)), b = Exp2<true>(MulAdd(Load(scores + i + kLanes), factor, shift));
+      StoreBf16(weights + i, a), StoreBf16(weights + i + kLanes, b);
+      block = Add(block, Add(a, b));
+    }
+    alignas(64) float rescale[kLanes];
+    Store(rescale, Exp2<true>(Set((old - base) * scale)));
+    sum = sum * rescale[0] + SumLanes(block);
+    return rescale[0];
+  }
+};
+
+inline void AddPairValues(const AttentionCall& call, int64_t first, int64_t count, int64_t rows, const uint32_t* weights, int64_t stride,
+                          const float* factor, float* outputs, int64_t output_stride) {
+  const PanelWalk values = PairValues(call.tokens, call.head_dim);
+  const auto* panels = static_cast<const uint32_t*>(call.value_panels);
+  alignas(64) float product[kTileRows * kColumns];
+  for (int64_t d = 0; d < call.head_dim; d += kColumns) {
+    if (first == 0) {
+      TimesPanel<PairDot>(values, panels, d, 0, Pairs2(count), rows, weights, stride, outputs + d, output_stride);
+      continue;
+    }
+    TimesPanel<PairDot>(values, panels, d, first / 2, Pairs2(count), rows, weights, stride, product, kColumns);
+    for (int64_t r = 0; r < rows; r++) {
+      for (int64_t i = 0; i < values.Width(d); i += kLanes) {
+        float* at = outputs + r * output_stride + d + i;
+        Store(at, MulAdd(Load(at), Set(factor[r]), Load(product + r * kColumns + i)));
+      }
+    }
+  }
+}
+
+void RunPairAttention(const AttentionCall& call) {
+  const PairScratch layout(call.tokens, call.head_dim);
+  auto* queries = static_cast<uint32_t*>(call.scratch);
+  auto* scores = reinterpret_cast<float*>(queries + kTileRows * layout.query_stride);
+  auto* weights = reinterpret_cast<uint32_t*>(scores + kTileRows * layout.score_stride);
+  auto* outputs = reinterpret_cast<float*>(weights + kTileRows * layout.weight_stride);
+  const int64_t block = KeyBlock(call.tokens);
+  const float scale = call.scale * kLog2E;
+  ForTiles(call.query_begin, call.query_end, [&](int64_t query, int64_t rows) {
+    PairSoftmax softmax[kTileRows];
+    float factor[kTileRows];
+    GatherQueries(call, query, rows, queries, layout.query_stride);
+    for (int64_t first = 0; first < call.tokens; first += block) {
+      const int64_t count = call.tokens - first < block ? call.tokens - first : block;
+      ScorePairs(call, first, count, rows, queries, layout.query_stride, scores, layout.score_stride);
+      for (int64_t r = 0; r < rows; r++) {
+        factor[r] = softmax[r].Take(scores + r * layout.score_stride, count, scale,
+                                    reinterpret_cast<uint16_t*>(weights + r * layout.weight_stride));
+      }
+      AddPairValues(call, first, count, rows, weights, layout.weight_stride, factor, outputs, layout.output_stride);
+    }
+    for (int64_t r = 0; r < rows; r++) {
+      const Vec inverse = Set(1 / softmax[r].sum);
+      const float* sums = outputs + r * layout.output_stride;
+      uint16_t* out = static_cast<uint16_t*>(call.out) + (query + r) * call.ldo;
+      int64_t d = 0;
+      for (; d + kLanes <= call.head_dim; d += kLanes) StoreBf16(out + d, Mul(Load(sums + d), inverse));
+      if (d < call.head_dim) {
+        uint16_t last[kLanes];
+        StoreBf16(last, Mul(Load(sums + d), inverse));
+        for (int64_t i = 0; i < call.head_dim - d; i++) out[d + i] = last[i];
+      }
+    }
+  });
+}
+
+void PairAttentionWeights(const AttentionCall& call, float* weights) {
+  const PairScratch layout(call.tokens, call.head_dim);
+  auto* queries = static_cast<uint32_t*>(call.scratch);
+  auto* scores = reinterpret_cast<float*>(queries + kTileRows * layout.query_stride);
+  const int64_t block = KeyBlock(call.tokens);
+  RunningSoftmax softmax;
+  GatherQueries(call, call.query_begin, 1, queries, layout.query_stride);
+  for (int64_t first = 0; first < call.tokens; first += block) {
+    const int64_t count = call.tokens - first < block ? call.tokens - first : block;
+    ScorePairs(call, first, count, 1, queries, layout.query_stride, scores, layout.score_stride);
+    for (int64_t t = 0; t < count; t++) scores[t] *= call.scale * kLog2E;
+    const float factor = softmax.Take(scores, count);
+    for (int64_t t = 0; t < first; t++) weights[t] *= factor;
+    for (int64_t t = 0; t < count; t++) weights[first + t] = scores[t];
+  }
+  for (int64_t t = 0; t < call.tokens; t++) weights[t] *= 1 / softmax.sum;
+}
+
+constexpr Attention kAttentionBf16 = {.input = Number::kBf16,
+                                      .key_bytes = PairKeyBytes,
+                                      .value_bytes = PairValueBytes,
+                                      .scratch_bytes = PairScratchBytes,
+                                      .pack = PackPairs,
+                                      .run = RunPairAttention,
+                                      .weights = PairAttentionWeights};
+
+}  // namespace
+}  // namespace vitrine::VITRINE_ISA_NAMESPACE

@@ -1,0 +1,42 @@
+// Four int32 beside Vec, and the numbers narrower than a float: what every ISA's ints.h gives to generic/*.inl.
+#pragma once
+
+#include "vec.h"
+
+namespace vitrine::VITRINE_ISA_NAMESPACE {
+namespace {
+
+using IntVec = __m128i;
+
+inline IntVec SetInts(int32_t x) { return _mm_set1_epi32(x); }
+inline IntVec LoadInts(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+inline void StoreInts(void* p, IntVec x) { _mm_storeu_si128(static_cast<__m128i*>(p), x); }
+inline IntVec AddInts(IntVec a, IntVec b) { return _mm_add_epi32(a, b); }
+inline IntVec SubInts(IntVec a, IntVec b) { return _mm_sub_epi32(a, b); }
+inline IntVec MulInts(IntVec a, IntVec b) {  // the low 32 bits
+  const __m128i even = _mm_mul_epu32(a, b), odd = _mm_mul_epu32(_mm_srli_epi64(a, 32), _mm_srli_epi64(b, 32));
+  return _mm_unpacklo_epi32(_mm_shuffle_epi32(even, 0x08), _mm_shuffle_epi32(odd, 0x08));
+}
+inline Vec ToFloats(IntVec x) { return _mm_cvtepi32_ps(x); }
+
+// The bytes of each lane as int16: 0 and 2, 1 and 3
+struct EvenOdd {
+  IntVec even, odd;
+};
+inline EvenOdd SplitUnsigned(IntVec x) { return {_mm_and_si128(x, _mm_set1_epi32(0x00ff00ff)), _mm_srli_epi16(x, 8)}; }
+inline EvenOdd SplitSigned(IntVec x) { return {_mm_srai_epi16(_mm_slli_epi16(x, 8), 8), _mm_srai_epi16(x, 8)}; }
+inline IntVec MulAddInt16(IntVec a, IntVec b) { return _mm_madd_epi16(a, b); }
+
+// kLanes bf16 as floats
+inline Vec LoadBf16(const uint16_t* p) {
+  return _mm_castsi128_ps(_mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+// kLanes floats as bytes: nearest integers, of values in 0…255
+inline void StoreBytes(uint8_t* p, Vec x) {
+  const __m128i words = _mm_packs_epi32(_mm_cvtps_epi32(x), _mm_setzero_si128());
+  const int32_t four = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+  std::memcpy(p, &four, 4);
+}
+
+}  // namespace
+}  // namespace vitrine::VITRINE_ISA_NAMESPACE

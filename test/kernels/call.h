@@ -1,0 +1,84 @@
+// What the calls of the test-only addon share: the fields of one call, copied into guarded memory, and the ISA that it is for.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "guarded.h"
+#include "kernels/dispatch.h"
+
+namespace vitrine::test {
+
+using Floats = Guarded<float>;
+
+// The fields of one call, read from a plain object
+struct Call {
+  const Napi::Object object;
+  explicit Call(const Napi::CallbackInfo& info) : object(info[1].As<Napi::Object>()) {}
+  int64_t Int(const char* name) const { return object.Get(name).As<Napi::Number>().Int64Value(); }
+  float Float(const char* name) const { return object.Get(name).As<Napi::Number>().FloatValue(); }
+  bool Has(const char* name) const { return !object.Get(name).IsUndefined() && !object.Get(name).IsNull(); }
+  size_t Slack() const { return Has("slack") ? size_t(Int("slack")) : 0; }
+  Napi::Float32Array Array(const char* name) const { return object.Get(name).As<Napi::Float32Array>(); }
+  std::unique_ptr<Floats> Copy(const char* name) const {
+    if (!Has(name)) return nullptr;
+    const Napi::Float32Array array = Array(name);
+    return std::make_unique<Floats>(array.Data(), array.ElementLength(), Slack());
+  }
+};
+
+inline float* Data(const std::unique_ptr<Floats>& floats) { return floats != nullptr ? floats->data() : nullptr; }
+
+inline Napi::Value Result(const Napi::CallbackInfo& info, Floats& floats, const char* what) {
+  floats.Check(what);
+  auto array = Napi::Float32Array::New(info.Env(), floats.size());
+  if (floats.size() > 0) std::memcpy(array.Data(), floats.data(), floats.size() * sizeof(float));
+  return array;
+}
+
+// The kernels of an ISA; "active" are those that VITRINE_ISA or the CPU chose.
+inline const Kernels& Named(const Napi::CallbackInfo& info) {
+  const std::string name = info[0].As<Napi::String>();
+  if (name == "active") {
+    const IsaEntry* active;
+    const Status status = ActiveIsa(&active);
+    if (!status.ok()) throw Napi::Error::New(info.Env(), status.code + ": " + status.message);
+    return *active->kernels;
+  }
+  for (const IsaEntry& isa : AllIsas())
+    if (isa.supported && name == isa.name) return *isa.kernels;
+  throw Napi::Error::New(info.Env(), "no kernels of " + name + " on this machine");
+}
+
+// Packed column → row of w [n,k], or -1 for a column that is not there. kGlu: w holds n/2 gate rows, then n/2 value rows.
+inline std::vector<int64_t> PackedRows(const Gemm& gemm, int64_t n, bool glu) {
+  const int64_t columns = gemm.columns, half = columns / 2, width = glu ? half : columns, wide = glu ? n / 2 : n;
+  std::vector<int64_t> rows;
+  for (int64_t panel = 0; panel < (wide + width - 1) / width; panel++) {
+    for (int64_t j = 0; j < columns; j++) {
+      const int64_t column = panel * width + j % width;
+      rows.push_back(column >= wide ? -1 : glu && j >= half ? wide + column : column);
+    }
+  }
+  return rows;
+}
+
+// A vector [n] in packed order; columns that are not there are NaN
+inline std::unique_ptr<Floats> PackVector(const std::vector<int64_t>& order, const std::unique_ptr<Floats>& values, size_t slack) {
+  if (values == nullptr) return nullptr;
+  auto packed = std::make_unique<Floats>(order.size(), slack);
+  for (size_t i = 0; i < order.size(); i++)
+    if (order[i] >= 0) packed->data()[i] = values->data()[order[i]];
+  return packed;
+}
+
+// narrow.cc: bf16 and bytes
+Napi::Value RunNarrowGemm(const Napi::CallbackInfo& info);
+Napi::Value RunQuantize(const Napi::CallbackInfo& info);
+Napi::Value RunNarrowNorm(const Napi::CallbackInfo& info);
+Napi::Value RunPairAttention(const Napi::CallbackInfo& info);
+
+}  // namespace vitrine::test

@@ -1,0 +1,215 @@
+// The kernels of bf16 and bytes, over arrays of floats that bf16 represents, or of bytes. See narrow.ts for the typed door.
+#include "call.h"
+
+namespace vitrine::test {
+namespace {
+
+using Words = Guarded<uint16_t>;
+using Bytes = Guarded<uint8_t>;
+
+// Floats that bf16 represents, by their upper halves
+std::unique_ptr<Words> Narrow(const Call& call, const char* name) {
+  const Napi::Float32Array array = call.Array(name);
+  auto words = std::make_unique<Words>(array.ElementLength(), call.Slack());
+  for (size_t i = 0; i < words->size(); i++) {
+    uint32_t bits;
+    std::memcpy(&bits, array.Data() + i, 4);
+    words->data()[i] = uint16_t(bits >> 16);
+  }
+  return words;
+}
+
+Napi::Value Widened(const Napi::CallbackInfo& info, Words& words, const char* what) {
+  words.Check(what);
+  auto array = Napi::Float32Array::New(info.Env(), words.size());
+  for (size_t i = 0; i < words.size(); i++) {
+    const uint32_t bits = uint32_t(words.data()[i]) << 16;
+    std::memcpy(array.Data() + i, &bits, 4);
+  }
+  return array;
+}
+
+template <class T, class Array>
+std::unique_ptr<Guarded<T>> CopyOf(const Call& call, const char* name) {
+  if (!call.Has(name)) return nullptr;
+  const auto array = call.object.Get(name).As<Array>();
+  return std::make_unique<Guarded<T>>(reinterpret_cast<const T*>(array.Data()), array.ElementLength(), call.Slack());
+}
+
+template <class T, class Array>
+Napi::Value ArrayOf(const Napi::CallbackInfo& info, Guarded<T>& values, const char* what) {
+  values.Check(what);
+  auto array = Array::New(info.Env(), values.size());
+  if (values.size() > 0) std::memcpy(array.Data(), values.data(), values.size() * sizeof(T));
+  return array;
+}
+
+}  // namespace
+
+// number 1: gemm_bf16, a and w floats that bf16 represents; 2: gemm_int8, a Uint8Array with aScale, aZero, w Int8Array with columnScale
+Napi::Value RunNarrowGemm(const Napi::CallbackInfo& info) {
+  const Call call(info);
+  const bool bytes = call.Int("number") == 2, narrow_c = call.Int("cNumber") == 1;
+  const Gemm& gemm = bytes ? Named(info).gemm_int8 : Named(info).gemm_bf16;
+  const auto epilogue = Epilogue(call.Int("epilogue"));
+  const int64_t k = call.Int("k"), n = call.Int("n");
+  const auto order = PackedRows(gemm, n, epilogue == Epilogue::kGlu);
+  const size_t columns = size_t(gemm.columns), panel_bytes = size_t(gemm.panel_bytes(k));
+
+  std::unique_ptr<Words> a_words;
+  std::unique_ptr<Floats> a_floats, c_floats;
+  std::unique_ptr<Bytes> a_bytes;
+  if (bytes) {
+    a_bytes = CopyOf<uint8_t, Napi::Uint8Array>(call, "a");
+  } else if (gemm.input == Number::kBf16) {
+    a_words = Narrow(call, "a");
+  } else {
+    a_floats = call.Copy("a");
+  }
+  const void* a = a_bytes   ? static_cast<const void*>(a_bytes->data())
+                  : a_words ? static_cast<const void*>(a_words->data())
+                            : a_floats->data();
+  const auto a_scale = call.Copy("aScale");
+  const auto a_zero = CopyOf<int32_t, Napi::Int32Array>(call, "aZero");
+
+  Bytes panels(order.size() / columns * panel_bytes, 0, 64);
+  Floats column_scale(order.size());
+  Guarded<int32_t> column_sum(order.size());
+  const auto weights = call.object.Get("w").As<Napi::TypedArray>();
+  const auto* w = static_cast<const uint8_t*>(weights.ArrayBuffer().Data()) + weights.ByteOffset();
+  Guarded<const void*> rows(columns);
+  for (size_t first = 0; first < order.size(); first += columns) {
+    for (size_t j = 0; j < columns; j++) {
+      const int64_t row = order[first + j];
+      rows.data()[j] = row < 0 ? nullptr : w + row * k * (bytes ? 1 : 4);
+      if (!bytes) continue;
+      int32_t sum = 0;
+      for (int64_t i = 0; i < k && row >= 0; i++) sum += reinterpret_cast<const int8_t*>(w)[row * k + i];
+      column_sum.data()[first + j] = sum;
+      column_scale.data()[first + j] = row < 0 ? 0 : call.Array("columnScale")[size_t(row)];
+    }
+    gemm.pack_panel(rows.data(), k, panels.data() + first / columns * panel_bytes);
+  }
+  panels.Check("panels");
+
+  const auto bias = PackVector(order, call.Copy("bias"), call.Slack()), scale = PackVector(order, call.Copy("scale"), call.Slack());
+  std::unique_ptr<Words> c_words;
+  if (narrow_c) {
+    c_words = Narrow(call, "c");
+  } else {
+    c_floats = call.Copy("c");
+  }
+  gemm.run({.a = a,
+            .lda = call.Int("lda"),
+            .a_scale = Data(a_scale),
+            .a_zero = a_zero ? a_zero->data() : nullptr,
+            .panels = panels.data(),
+            .column_scale = bytes ? column_scale.data() : nullptr,
+            .column_sum = bytes ? column_sum.data() : nullptr,
+            .bias = Data(bias),
+            .scale = Data(scale),
+            .c = narrow_c ? static_cast<void*>(c_words->data()) : c_floats->data(),
+            .c_number = narrow_c ? Number::kBf16 : Number::kF32,
+            .ldc = call.Int("ldc"),
+            .k = k,
+            .row_begin = call.Int("rowBegin"),
+            .row_end = call.Int("rowEnd"),
+            .panel_begin = 0,
+            .panel_end = int64_t(order.size() / columns),
+            .epilogue = epilogue,
+            .activation = Activation(call.Int("activation"))});
+  return narrow_c ? Widened(info, *c_words, "c") : Result(info, *c_floats, "c");
+}
+
+namespace {
+
+Napi::Value Quantised(const Napi::CallbackInfo& info, Bytes& y, Floats& scale, Guarded<int32_t>& zero) {
+  auto result = Napi::Object::New(info.Env());
+  result.Set("y", ArrayOf<uint8_t, Napi::Uint8Array>(info, y, "y"));
+  result.Set("scale", Result(info, scale, "scale"));
+  result.Set("zero", ArrayOf<int32_t, Napi::Int32Array>(info, zero, "zero"));
+  return result;
+}
+
+}  // namespace
+
+// { x, number: 0 floats, 1 bf16, ldx, ldy, rows, dim } → { y, scale, zero }
+Napi::Value RunQuantize(const Napi::CallbackInfo& info) {
+  const Call call(info);
+  const bool narrow = call.Int("number") == 1;
+  const auto floats = narrow ? nullptr : call.Copy("x");
+  const auto words = narrow ? Narrow(call, "x") : nullptr;
+  const int64_t rows = call.Int("rows"), ldy = call.Int("ldy");
+  Bytes y(size_t(rows * ldy));
+  Floats scale{size_t(rows)};
+  Guarded<int32_t> zero{size_t(rows)};
+  std::memset(y.data(), 0xff, y.size());
+  Named(info).quantize({.x = narrow ? static_cast<const void*>(words->data()) : floats->data(),
+                        .x_number = narrow ? Number::kBf16 : Number::kF32,
+                        .ldx = call.Int("ldx"),
+                        .y = y.data(),
+                        .ldy = ldy,
+                        .scale = scale.data(),
+                        .zero = zero.data(),
+                        .rows = rows,
+                        .dim = call.Int("dim")});
+  return Quantised(info, y, scale, zero);
+}
+
+// As layerNorm; number 1: bf16, widened; 2: { y, scale, zero }
+Napi::Value RunNarrowNorm(const Napi::CallbackInfo& info) {
+  const Call call(info);
+  const auto x = call.Copy("x"), gamma = call.Copy("gamma"), beta = call.Copy("beta");
+  const int64_t rows = call.Int("rows"), ldy = call.Int("ldy");
+  const bool bytes = call.Int("number") == 2;
+  Words words{bytes ? 0 : size_t(rows * ldy)};
+  Bytes y{bytes ? size_t(rows * ldy) : 0};
+  Floats scale{size_t(rows)};
+  Guarded<int32_t> zero{size_t(rows)};
+  Named(info).layer_norm({.x = x->data(),
+                          .ldx = call.Int("ldx"),
+                          .y = bytes ? static_cast<void*>(y.data()) : words.data(),
+                          .y_number = bytes ? Number::kU8 : Number::kBf16,
+                          .ldy = ldy,
+                          .y_scale = scale.data(),
+                          .y_zero = zero.data(),
+                          .gamma = gamma->data(),
+                          .beta = beta->data(),
+                          .rows = rows,
+                          .dim = call.Int("dim"),
+                          .eps = call.Float("eps")});
+  return bytes ? Quantised(info, y, scale, zero) : Widened(info, words, "y");
+}
+
+// As attention, with q, k, v, out that bf16 represents
+Napi::Value RunPairAttention(const Napi::CallbackInfo& info) {
+  const Attention& attention = Named(info).attention_bf16;
+  const Call call(info);
+  const int64_t tokens = call.Int("tokens"), head_dim = call.Int("headDim");
+  const auto q = Narrow(call, "q"), k = Narrow(call, "k"), v = Narrow(call, "v"), out = Narrow(call, "out");
+  Bytes keys(size_t(attention.key_bytes(tokens, head_dim)), 0, 64), values(size_t(attention.value_bytes(tokens, head_dim)), 0, 64);
+  Bytes scratch(size_t(attention.scratch_bytes(tokens, head_dim)), 0, 64);
+  attention.pack(k->data(), v->data(), call.Int("ld"), tokens, head_dim, keys.data(), values.data());
+  const AttentionCall arguments{.q = q->data(),
+                                .ldq = call.Int("ld"),
+                                .key_panels = keys.data(),
+                                .value_panels = values.data(),
+                                .tokens = tokens,
+                                .head_dim = head_dim,
+                                .query_begin = call.Int("queryBegin"),
+                                .query_end = call.Int("queryEnd"),
+                                .scale = call.Float("scale"),
+                                .out = out->data(),
+                                .ldo = call.Int("ldo"),
+                                .scratch = scratch.data()};
+  Floats weights(size_t(tokens), call.Slack());
+  if (call.Has("weights")) {
+    attention.weights(arguments, weights.data());
+  } else {
+    attention.run(arguments);
+  }
+  keys.Check("key panels"), values.Check("value panels"), scratch.Check("scratch");
+  return call.Has("weights") ? Result(info, weights, "weights") : Widened(info, *out, "out");
+}
+
+}  // namespace vitrine::test

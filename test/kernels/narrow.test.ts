@@ -1,0 +1,341 @@
+// bf16 and bytes: gemm_bf16, gemm_int8, attention_bf16, quantize and the narrow results of layer_norm, every instruction set against the
+// reference.
+import { describe, expect, test } from 'vitest'
+import { Random } from '../support/seed'
+import { around, padded, unpadded } from '../support/shapes'
+import { expectSameBits, expectWithin, norm, reduction } from '../support/tolerance'
+import { Activation, Epilogue, type Isa, isas, kernels, type NarrowGemmCall } from './kernels'
+
+/** To nearest even, as bf16 has it. */
+function bf16(values: Float32Array): Float32Array {
+  const bits = new Uint32Array(values.buffer.slice(values.byteOffset, values.byteOffset + values.byteLength))
+  for (let i = 0; i < bits.length; i++)
+    if ((bits[i]! & 0x7fffffff) <= 0x7f800000) bits[i] = (bits[i]! + 0x7fff + ((bits[i]! >> 16) & 1)) & 0xffff0000
+  return new Float32Array(bits.buffer)
+}
+/** Half a unit in the last place of bf16, relative. */
+const half = 2 ** -8
+
+const integers = (random: Random, count: number, from: number, to: number) => Array.from({ length: count }, () => random.int(from, to + 1))
+
+interface Shape {
+  m: number
+  n: number
+  k: number
+}
+interface Kind {
+  epilogue: Epilogue
+  activation?: Activation
+  cNumber?: 0 | 1
+}
+
+function pairCall(random: Random, { m, n, k }: Shape, { epilogue, activation = Activation.None, cNumber = 0 }: Kind) {
+  const rows = epilogue === Epilogue.Glu ? 2 * n : n
+  const [lda, ldc] = [k + (k % 2) + 4, n + 37]
+  // Rows are padded with zeros to whole units; beyond them lies NaN, and nothing after the last.
+  const unit = k + (k % 2)
+  const values = bf16(random.floats(m * k))
+  const a = padded(
+    m,
+    unit,
+    lda,
+    Float32Array.from({ length: m * unit }, (_, i) => (i % unit < k ? values[Math.floor(i / unit) * k + (i % unit)]! : 0)),
+  )
+  return {
+    number: 1 as const,
+    a,
+    lda,
+    w: bf16(random.floats(rows * k)),
+    n: rows,
+    k,
+    bias: random.floats(rows),
+    ...(epilogue === Epilogue.Residual ? { scale: random.floats(rows) } : {}),
+    c: bf16(random.floats(m * ldc)),
+    cNumber,
+    ldc,
+    rowBegin: 0,
+    rowEnd: m,
+    epilogue,
+    activation,
+    slack: random.int(0, 2) * 2,
+  }
+}
+
+function byteCall(random: Random, { m, n, k }: Shape, { epilogue, activation = Activation.None, cNumber = 0 }: Kind) {
+  const rows = epilogue === Epilogue.Glu ? 2 * n : n
+  const [lda, ldc] = [Math.ceil(k / 4) * 4 + 8, n + 37]
+  return {
+    number: 2 as const,
+    a: Uint8Array.from({ length: m * lda }, () => random.int(0, 256)), // what lies beyond k meets weights of zero
+    aScale: random.floats(m).map((x) => (Math.abs(x) + 0.1) / 255),
+    aZero: Int32Array.from(integers(random, m, 0, 255)),
+    lda,
+    w: Int8Array.from(integers(random, rows * k, -127, 127)),
+    columnScale: random.floats(rows).map((x) => (Math.abs(x) + 0.1) / 127),
+    n: rows,
+    k,
+    bias: random.floats(rows),
+    ...(epilogue === Epilogue.Residual ? { scale: random.floats(rows) } : {}),
+    c: bf16(random.floats(m * ldc)),
+    cNumber,
+    ldc,
+    rowBegin: 0,
+    rowEnd: m,
+    epilogue,
+    activation,
+  }
+}
+
+const inside = (c: Float32Array, n: number, { ldc, rowBegin, rowEnd }: { ldc: number; rowBegin: number; rowEnd: number }) =>
+  Float32Array.from({ length: (rowEnd - rowBegin) * n }, (_, i) => c[(rowBegin + Math.floor(i / n)) * ldc + (i % n)]!)
+
+/** Against the reference: `sum` bounds the error of a sum before the epilogue, by row of a and row of w. */
+function compare(isa: Isa, call: NarrowGemmCall, n: number, sum: (row: number, w: number) => number, seed: number): void {
+  const what = `${isa.name} number ${call.number} → ${call.cNumber} ${Epilogue[call.epilogue]} ${Activation[call.activation]} n ${n} k ${call.k}`
+  const actual = kernels.narrowGemm(isa.name, call)
+  const expected = kernels.narrowGemm('reference', call)
+  const bare = {
+    ...call,
+    epilogue: Epilogue.Store,
+    activation: Activation.None,
+    cNumber: 0 as const,
+    c: new Float32Array(call.rowEnd * (call.n + 2)),
+    ldc: call.n + 2,
+  }
+  const sums = kernels.narrowGemm('reference', bare)
+  const size = (row: number, w: number) => Math.abs(sums[row * bare.ldc + w]!)
+  // A result in bf16: half a unit of rounding on both sides, and rough activations (2⁻¹⁰); in floats their own formula.
+  const relative = call.cNumber === 1 ? 2 * half + 2 ** -10 : 1e-5
+  const bound = (row: number, column: number) => {
+    const first = 1.2 * sum(row, column) + relative * size(row, column) + 1e-7
+    if (call.epilogue === Epilogue.Residual)
+      return Math.abs(call.scale![column]!) * first + 1e-6 * Math.abs(call.c[row * call.ldc + column]!) + 1e-6
+    if (call.epilogue === Epilogue.Store) return first
+    const up = size(row, n + column) + sum(row, n + column)
+    return (first * up + (size(row, column) + first) * (sum(row, n + column) + relative * up)) * 2
+  }
+  expectWithin(inside(actual, n, call), inside(expected, n, call), (i) => bound(Math.floor(i / n), i % n), what, seed)
+  expectSameBits(
+    Float32Array.from(actual.filter((_, i) => i % call.ldc >= n + isa.columns)),
+    Float32Array.from(call.c.filter((_, i) => i % call.ldc >= n + isa.columns)),
+    `${what}, outside`,
+    seed,
+  )
+}
+
+const pairSum = (call: ReturnType<typeof pairCall>) => {
+  const rows = Array.from({ length: call.rowEnd }, (_, row) => norm(call.a, row * call.lda, call.k))
+  const columns = Array.from({ length: call.n }, (_, w) => norm(call.w, w * call.k, call.k))
+  return (row: number, w: number) => reduction(call.k, rows[row]! * columns[w]! + Math.abs(call.bias[w]!))
+}
+/** Exact sums: what is left is the rounding of scales. */
+const byteSum = (call: ReturnType<typeof byteCall>) => (row: number, w: number) =>
+  call.aScale[row]! * call.columnScale[w]! * 255 * 127 * call.k * 4e-7 + 1e-7 * Math.abs(call.bias[w]!)
+
+const kinds: Kind[] = [
+  { epilogue: Epilogue.Store },
+  { epilogue: Epilogue.Store, cNumber: 1 },
+  { epilogue: Epilogue.Store, activation: Activation.Gelu },
+  { epilogue: Epilogue.Store, activation: Activation.Gelu, cNumber: 1 },
+  { epilogue: Epilogue.Store, activation: Activation.GeluTanh, cNumber: 1 },
+  { epilogue: Epilogue.Store, activation: Activation.QuickGelu, cNumber: 1 },
+  { epilogue: Epilogue.Residual },
+  { epilogue: Epilogue.Glu, activation: Activation.Silu },
+  { epilogue: Epilogue.Glu, activation: Activation.Silu, cNumber: 1 },
+]
+
+describe.each(isas)('narrow products on $name', (isa) => {
+  test('bf16 over sizes around the tile', () => {
+    const random = new Random(10)
+    for (const m of around(isa.rows))
+      for (const n of around(isa.columns))
+        for (const k of [1, 2, 31, 32, 33, 50]) {
+          const call = pairCall(random, { m, n, k }, kinds[random.int(0, kinds.length)]!)
+          compare(isa, call, n, pairSum(call), random.seed)
+        }
+  })
+
+  test('bytes over sizes around the tile', () => {
+    const random = new Random(20)
+    for (const m of around(isa.rows))
+      for (const n of around(isa.columns))
+        for (const k of [1, 3, 4, 5, 63, 64, 65]) {
+          const call = byteCall(random, { m, n, k }, kinds[random.int(0, kinds.length)]!)
+          compare(isa, call, n, byteSum(call), random.seed)
+        }
+  })
+
+  test.each(kinds)('$epilogue $activation → $cNumber', (kind) => {
+    const random = new Random(30)
+    const shape = { m: isa.rows + 3, n: isa.columns + 7, k: 96 }
+    const pairs = pairCall(random, shape, kind)
+    compare(isa, pairs, shape.n, pairSum(pairs), random.seed)
+    const bytes = byteCall(random, shape, kind)
+    compare(isa, bytes, shape.n, byteSum(bytes), random.seed)
+  })
+
+  test('sums of bytes are exact, also where they are largest', () => {
+    for (const [a, w, k] of [
+      [255, 127, 4096],
+      [255, -127, 4095],
+      [1, -1, 3],
+    ] as const) {
+      const random = new Random(40)
+      const call = byteCall(random, { m: 3, n: 5, k }, { epilogue: Epilogue.Store })
+      const { bias: _, ...rest } = call
+      const exact = {
+        ...rest,
+        a: call.a.fill(a),
+        w: call.w.fill(w),
+        aScale: call.aScale.fill(1),
+        aZero: call.aZero.fill(0),
+        columnScale: call.columnScale.fill(1),
+      }
+      expect(new Set(inside(kernels.narrowGemm(isa.name, exact), 5, exact))).toEqual(new Set([Math.fround(a * w * k)]))
+      const shifted = { ...exact, aZero: exact.aZero.fill(a) }
+      expect(new Set(inside(kernels.narrowGemm(isa.name, shifted), 5, shifted))).toEqual(new Set([0]))
+    }
+  })
+
+  test('a row has the same bits alone', () => {
+    const random = new Random(50)
+    const shape = { m: 2 * isa.rows + 1, n: isa.columns + 3, k: 77 }
+    for (const kind of kinds) {
+      for (const call of [pairCall(random, shape, kind), byteCall(random, shape, kind)] as NarrowGemmCall[]) {
+        const whole = kernels.narrowGemm(isa.name, call)
+        let c = call.c
+        for (let row = 0; row < shape.m; row++)
+          c = kernels.narrowGemm(isa.name, { ...call, c, rowBegin: row, rowEnd: row + 1 } as NarrowGemmCall)
+        expectSameBits(c, whole, 'rows alone', random.seed)
+      }
+    }
+  })
+
+  test('NaN in a row or in its scale makes that row NaN', () => {
+    const random = new Random(60)
+    const shape = { m: 4, n: 6, k: 10 }
+    const pairs = pairCall(random, shape, { epilogue: Epilogue.Store, cNumber: 1, activation: Activation.Gelu })
+    pairs.a[2 * pairs.lda + 3] = Number.NaN
+    const bytes = byteCall(random, shape, { epilogue: Epilogue.Store, cNumber: 1, activation: Activation.Gelu })
+    bytes.aScale[2] = Number.NaN
+    for (const call of [pairs, bytes] as NarrowGemmCall[]) {
+      const found = inside(kernels.narrowGemm(isa.name, call), shape.n, call)
+      found.forEach((x, i) => {
+        expect(Number.isNaN(x)).toBe(Math.floor(i / shape.n) === 2)
+      })
+    }
+  })
+})
+
+describe.each(isas)('narrow rows on $name', (isa) => {
+  const shapes = [1, 3, 4, 5, 15, 16, 17, 33, 64, 100].map((dim) => ({ rows: 3, dim, ldx: dim + 5, ldy: Math.ceil(dim / 4) * 4 + 4 }))
+
+  test.each(shapes)('quantize $dim values', ({ rows, dim, ldx, ldy }) => {
+    const random = new Random(70)
+    for (const number of [0, 1] as const)
+      for (const offset of [0, 2, -2]) {
+        const x = padded(rows, dim, ldx, bf16(random.floats(rows * dim).map((v) => v + offset)))
+        const found = kernels.quantize(isa.name, { x, number, ldx, ldy, rows, dim })
+        const expected = kernels.quantize('reference', { x, number, ldx, ldy, rows, dim })
+        expect(found.zero).toEqual(expected.zero)
+        expectWithin(found.scale, expected.scale, (i) => 1e-6 * expected.scale[i]!, 'scale', random.seed)
+        for (let row = 0; row < rows; row++) {
+          for (let d = 0; d < dim; d++) {
+            const value = found.scale[row]! * (found.y[row * ldy + d]! - found.zero[row]!)
+            expect(Math.abs(value - x[row * ldx + d]!)).toBeLessThan(found.scale[row]! * 1.001)
+            expect(Math.abs(found.y[row * ldy + d]! - expected.y[row * ldy + d]!)).toBeLessThanOrEqual(1)
+          }
+          for (let d = Math.ceil(dim / 4) * 4; d < ldy; d++) expect(found.y[row * ldy + d]).toBe(0xff)
+        }
+      }
+  })
+
+  test('a row of zeros, one of the same value, one that is not finite', () => {
+    const dim = 21
+    const x = new Float32Array(4 * dim)
+    x.fill(-3, dim, 2 * dim)
+    x.fill(1, 2 * dim)
+    x[2 * dim + 5] = Number.NaN
+    x[3 * dim + 20] = Number.POSITIVE_INFINITY
+    const { y, scale, zero } = kernels.quantize(isa.name, { x, number: 0, ldx: dim, ldy: 24, rows: 4, dim })
+    expect([scale[0], zero[0], y[0]]).toEqual([1, 0, 0])
+    expect(scale[1]! * (y[24]! - zero[1]!)).toBeCloseTo(-3, 5)
+    expect([scale[2], scale[3]]).toEqual([Number.NaN, Number.NaN])
+  })
+
+  test.each(shapes)('LayerNorm of $dim values as bf16 and as bytes', ({ rows, dim, ldx, ldy }) => {
+    const random = new Random(80)
+    const x = padded(rows, dim, ldx, random.floats(rows * dim))
+    const call = { x, ldx, ldy, gamma: random.floats(dim), beta: random.floats(dim), rows, dim, eps: 1e-6 }
+    const exact = unpadded(rows, dim, ldy, kernels.layerNorm('reference', { ...call, y: new Float32Array(rows * ldy) }))
+    const narrow = kernels.narrowNorm(isa.name, { ...call, number: 1 })
+    expectWithin(unpadded(rows, dim, ldy, narrow), exact, (i) => half * Math.abs(exact[i]!) + 1e-4, 'bf16', random.seed)
+    if (dim % 2) for (let row = 0; row < rows; row++) expect(narrow[row * ldy + dim]).toBe(0)
+    const { y, scale, zero } = kernels.narrowNorm(isa.name, { ...call, number: 2 })
+    for (let row = 0; row < rows; row++)
+      for (let d = 0; d < dim; d++) {
+        const value = scale[row]! * (y[row * ldy + d]! - zero[row]!)
+        expect(Math.abs(value - exact[row * dim + d]!)).toBeLessThan(scale[row]! * 1.01 + 1e-4)
+      }
+  })
+})
+
+describe.each(isas.filter(({ bf16 }) => bf16))('attention of bf16 on $name', (isa) => {
+  const makeCall = (random: Random, tokens: number, headDim: number) => {
+    const ld = headDim + 8
+    const matrix = (scale: number) => padded(tokens, headDim, ld, bf16(random.floats(tokens * headDim, scale)))
+    const ldo = headDim + 6
+    return {
+      q: matrix(3),
+      k: matrix(1.7),
+      v: matrix(1),
+      ld,
+      tokens,
+      headDim,
+      queryBegin: 0,
+      queryEnd: tokens,
+      scale: 1 / Math.sqrt(headDim),
+      out: bf16(random.floats(tokens * ldo)),
+      ldo,
+      slack: 2 * random.int(0, 2),
+    }
+  }
+
+  test.each([1, 2, 15, 16, 17, 31, 33, 197, 257, 321, 700])('%i tokens', (tokens) => {
+    const random = new Random(90)
+    for (const headDim of [1, 16, 17, 32, 36, 64, 80]) {
+      const call = makeCall(random, tokens, headDim)
+      const trim = (out: Float32Array) => unpadded(tokens, headDim, call.ldo, out)
+      const found = kernels.pairAttention(isa.name, call)
+      const expected = trim(kernels.pairAttention('reference', call))
+      // Weights rounded to bf16 and rough powers, on values of at most `largest`; the result rounded on both sides.
+      const largest = call.v.reduce((most, x) => Math.max(most, Number.isNaN(x) ? 0 : Math.abs(x)), 0)
+      expectWithin(
+        trim(found),
+        expected,
+        (i) => largest * (half + 1e-3) + 2 * half * Math.abs(expected[i]!),
+        `T ${tokens} K ${headDim}`,
+        random.seed,
+      )
+      const outside = found.map((x, i) => (i % call.ldo < headDim ? call.out[i]! : x))
+      expectSameBits(outside, call.out, 'outside', random.seed)
+      const weights = kernels.pairAttention('reference', { ...call, weights: true })
+      expectWithin(
+        kernels.pairAttention(isa.name, { ...call, weights: true }),
+        weights,
+        (i) => 1e-3 * weights[i]! + 1e-7,
+        'weights',
+        random.seed,
+      )
+    }
+  })
+
+  test('a query has the same bits alone', () => {
+    const random = new Random(95)
+    const call = makeCall(random, 50, 64)
+    const whole = kernels.pairAttention(isa.name, call)
+    let out = call.out
+    for (let query = 0; query < 50; query++) out = kernels.pairAttention(isa.name, { ...call, out, queryBegin: query, queryEnd: query + 1 })
+    expectSameBits(out, whole, 'queries alone', random.seed)
+  })
+})
