@@ -53,7 +53,7 @@ function outputsOf(spec: EncoderSpec): Record<string, Output> {
         { terms: [first], head: 0 },
         { terms: [term(1, 1)], head: 1 },
       ],
-      normalize: true,
+      normalize: false,
       layer: -1,
     },
     rows: {
