@@ -30,10 +30,13 @@ export function cosine(a, b) {
   return ab / Math.sqrt(aa * bb)
 }
 
+/** Between precisions of fp32; random weights amplify what bf16 and int8 round, docs/numerics.md has what they cost on trained ones. */
 const tolerance = 1e-3
+const narrow = { 'vitrine-bf16': 0.05, 'vitrine-int8': 0.3 }
+const allowed = (a, b) => Math.max(tolerance, narrow[a] ?? 0, narrow[b] ?? 0)
 
 /**
- * Compares every peer on the same `batch` images of pixel values, each with the first. Throws where two differ by more than 1e-3, and
+ * Compares every peer on the same `batch` images of pixel values, each with the first. Throws where two differ by more than 1e-3 (narrow dtypes by more), and
  * where the images give vectors too alike for the comparison to mean anything.
  */
 export async function assertAgreement(peers, batch) {
@@ -50,8 +53,9 @@ export async function assertAgreement(peers, batch) {
   }
   return others.map(({ name, values }) => {
     const found = distance(first.values, values)
-    if (!(found <= tolerance)) {
-      throw new Error(`${first.name} and ${name} disagree: max |a - b| / max |b| is ${found.toExponential(2)}, allowed ${tolerance}`)
+    const limit = allowed(first.name, name)
+    if (!(found <= limit)) {
+      throw new Error(`${first.name} and ${name} disagree: max |a - b| / max |b| is ${found.toExponential(2)}, allowed ${limit}`)
     }
     return { peers: [first.name, name], distance: found }
   })

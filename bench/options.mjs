@@ -1,7 +1,8 @@
 // The arguments of run.mjs, checked; a wrong one ends the run with what is allowed.
 import { parseArgs } from 'node:util'
 
-const peerNames = ['vitrine', 'onnxruntime-node', 'transformers.js']
+const usual = ['vitrine', 'onnxruntime-node', 'transformers.js']
+const peerNames = [...usual, 'vitrine-bf16', 'vitrine-int8']
 const inputNames = ['pixels', 'jpeg']
 const formats = ['text', 'markdown', 'json']
 
@@ -10,7 +11,7 @@ const usage = `npm run bench -- [options]
   --batches LIST   images per call (default 1,8)
   --threads N      for every peer (default 2)
   --rounds N       turns of each peer in each cell; minima are taken over all (default 5)
-  --only LIST      of ${peerNames.join(', ')} (default all)
+  --only LIST      of ${peerNames.join(', ')} (default the first three)
   --inputs LIST    of ${inputNames.join(', ')} (default both)
   --calls N        timed calls a turn, at least (default 3)
   --ms N           timed milliseconds a turn, at least (default 500)
@@ -34,7 +35,7 @@ export function readOptions(argv, models) {
         batches: text('1,8'),
         threads: text('2'),
         rounds: text('5'),
-        only: text(peerNames.join()),
+        only: text(usual.join()),
         inputs: text(inputNames.join()),
         calls: text('3'),
         ms: text('500'),

@@ -1,17 +1,4 @@
-// vitrine as a peer: this clone's build.
-import { readFileSync } from 'node:fs'
-import { load } from '../../dist/index.mjs'
-import { serve } from './serve.mjs'
+// vitrine as a peer: this clone's build, in fp32.
+import { serveVitrine } from './serve-vitrine.mjs'
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url)))
-
-serve(async (folder, threads) => {
-  const model = await load(folder, { threads })
-  const features = async (input) => (await model.features(input)).data
-  return {
-    versions: { vitrine: version },
-    isa: model.info.isa,
-    pixels: ({ dims, data }) => features({ type: 'float32', dims, data }),
-    jpeg: features,
-  }
-})
+serveVitrine('fp32')
