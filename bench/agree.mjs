@@ -32,7 +32,7 @@ export function cosine(a, b) {
 
 /** Between precisions of fp32; random weights amplify what bf16 and int8 round, docs/numerics.md has what they cost on trained ones. */
 const tolerance = 1e-3
-const narrow = { 'vitrine-bf16': 0.05, 'vitrine-int8': 0.3 }
+const narrow = { 'vitrine-bf16': 0.15, 'vitrine-int8': 0.5 }
 const allowed = (a, b) => Math.max(tolerance, narrow[a] ?? 0, narrow[b] ?? 0)
 
 /**
