@@ -36,10 +36,10 @@ struct Activations {
     normed_stride = PaddedStride(std::max(w.dim, inner), columns);
     wide_stride = PaddedStride(std::max(3 * inner, w.mlp_width), columns);
     tokens.data = arena.Array<float>(token_count * tokens.stride);
-    // Zeros: the end of a row that is no whole unit is read, and met by a weight of zero.
     normed = arena.Array<float>(token_count * normed_stride);
     wide = arena.Array<float>(token_count * wide_stride);
     if (tokens.data == nullptr || normed == nullptr || wide == nullptr) return false;
+    // The end of a row that is no whole unit is read, and met by a weight of zero.
     if (w.precision != Precision::kFp32 && inner % 4 != 0) std::fill_n(static_cast<float*>(normed), token_count * normed_stride, 0.f);
     quantised = w.precision == Precision::kInt8 ? arena.Array<uint8_t>(token_count * wide_stride) : nullptr;
     scale = arena.Array<float>(token_count), zero = arena.Array<int32_t>(token_count);

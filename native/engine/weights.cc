@@ -19,6 +19,12 @@ constexpr int64_t kMostPanelColumns = 256;
 
 enum class Order : uint8_t { kPlain, kGlu, kPatch };
 
+// A norm as the file and as the packed weights have it.
+struct NormPlan {
+  const Norm* norm = nullptr;
+  float *gamma = nullptr, *beta = nullptr;
+};
+
 // A linear layer to be packed: work is claimed panel by panel.
 struct LinearPlan {
   const Linear* linear;
@@ -33,8 +39,8 @@ struct LinearPlan {
   float* byte_bias;
   float* column_scale;  // int8
   int32_t* column_sum;  // int8
-  const Norm* norm;     // int8, of a layer that reads a norm: null or whose parameters take over `fold`
-  float* fold;          // [k]: the weights are multiplied by it, the norm's parameters divided
+  float* fold;          // [k], int8 layers that read a norm, else null: the weights are multiplied by it, the norm's parameters divided
+  NormPlan norm;        // of `fold`
   int64_t first_chunk;
 };
 
@@ -63,16 +69,15 @@ class Packer {
   // What a pass over the spec does with each part: the first pass measures and checks, the second hands out the memory.
   void Lay(Weights& w);
   void LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t n, int64_t k, Order order, const Gemm& gemm, PackedLinear& out,
-                 PackedLinear* bytes = nullptr, const Norm* norm = nullptr);
-  const float* LayVector(const Tensor& tensor, int64_t values, const char* role);
-  void LayNorm(const Norm& norm, PackedNorm& out);
+                 PackedLinear* bytes = nullptr, const NormPlan& norm = {});
+  float* LayVector(const Tensor& tensor, int64_t values, const char* role);
+  NormPlan LayNorm(const Norm& norm, PackedNorm& out);
   float* Take(int64_t floats);
   std::byte* TakeBytes(int64_t bytes) { return reinterpret_cast<std::byte*>(Take((bytes + 3) / 4)); }
   void Check(const Tensor& tensor, int64_t values, const char* role);
 
   void PackPanel(const LinearPlan& plan, int64_t panel, float* rows);
   void Fold(const LinearPlan& plan, float* rows);
-  void Unfold(const PackedNorm& packed, const Norm& norm);
   const Gemm& GemmOf(size_t block, bool mlp) const;
   void PackPatchBytes(const LinearPlan& plan, int64_t panel, float* rows, float* row);
   void ReadSlice(const LinearPlan& plan, const Tensor& tensor, int64_t panel, int64_t row_values, float* out);
@@ -125,7 +130,7 @@ const Gemm& Packer::GemmOf(size_t block, bool mlp) const {
 }
 
 void Packer::LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t n, int64_t k, Order order, const Gemm& gemm,
-                       PackedLinear& out, PackedLinear* bytes, const Norm* norm) {
+                       PackedLinear& out, PackedLinear* bytes, const NormPlan& norm) {
   const int64_t nr = gemm.columns;
   const int64_t panel_count = order == Order::kGlu ? (n / 2 + nr / 2 - 1) / (nr / 2) : (n + nr - 1) / nr;
   const bool scaled = layer_scale != nullptr && layer_scale->present(), int8 = gemm.input == Number::kU8;
@@ -142,7 +147,7 @@ void Packer::LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t 
   if (int8) {
     plan.column_scale = Take(panel_count * nr);
     plan.column_sum = reinterpret_cast<int32_t*>(Take(panel_count * nr));
-    if (norm != nullptr) plan.norm = norm, plan.fold = Take(k);
+    if (norm.norm != nullptr) plan.norm = norm, plan.fold = Take(k);
   }
   out = {.gemm = &gemm,
          .panels = plan.panels,
@@ -162,16 +167,17 @@ void Packer::LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t 
   if (memory_ != nullptr) linears_.push_back(plan);
 }
 
-const float* Packer::LayVector(const Tensor& tensor, int64_t values, const char* role) {
+float* Packer::LayVector(const Tensor& tensor, int64_t values, const char* role) {
   Check(tensor, values, role);
   float* out = Take(values);
   if (memory_ != nullptr) vectors_.push_back({&tensor, values, out});
   return out;
 }
 
-void Packer::LayNorm(const Norm& norm, PackedNorm& out) {
-  out.gamma = LayVector(norm.gamma, spec_.dim, "norm");
-  out.beta = LayVector(norm.beta, spec_.dim, "norm");
+NormPlan Packer::LayNorm(const Norm& norm, PackedNorm& out) {
+  const NormPlan plan{.norm = &norm, .gamma = LayVector(norm.gamma, spec_.dim, "norm"), .beta = LayVector(norm.beta, spec_.dim, "norm")};
+  out = {.gamma = plan.gamma, .beta = plan.beta};
+  return plan;
 }
 
 void Packer::Lay(Weights& w) {
@@ -191,12 +197,12 @@ void Packer::Lay(Weights& w) {
   for (size_t i = 0; i < spec_.blocks.size(); i++) {
     const Block& block = spec_.blocks[i];
     PackedBlock& packed = w.blocks[i];
-    LayNorm(block.norm1, packed.norm1);
-    LayLinear(block.qkv, nullptr, 3 * inner, d, Order::kPlain, GemmOf(i, false), packed.qkv, nullptr, &block.norm1);
+    const NormPlan norm1 = LayNorm(block.norm1, packed.norm1);
+    LayLinear(block.qkv, nullptr, 3 * inner, d, Order::kPlain, GemmOf(i, false), packed.qkv, nullptr, norm1);
     LayLinear(block.projection, &block.scale1, d, inner, Order::kPlain, GemmOf(i, false), packed.projection);
-    LayNorm(block.norm2, packed.norm2);
+    const NormPlan norm2 = LayNorm(block.norm2, packed.norm2);
     LayLinear(block.fc1, nullptr, spec_.glu ? 2 * f : f, d, spec_.glu ? Order::kGlu : Order::kPlain, GemmOf(i, true), packed.fc1, nullptr,
-              &block.norm2);
+              norm2);
     LayLinear(block.fc2, &block.scale2, d, f, Order::kPlain, GemmOf(i, true), packed.fc2);
   }
   if (spec_.final_norm) LayNorm(*spec_.final_norm, w.final_norm);
@@ -232,8 +238,8 @@ void Packer::Fold(const LinearPlan& plan, float* rows) {
       for (int64_t k = 0; k < plan.k; k++) plan.fold[k] = std::max(plan.fold[k], std::abs(rows[j * plan.k + k]));
   }
   float *gamma = rows, *beta = rows + plan.k;
-  if (Status status = reader_.ReadRows(plan.norm->gamma, 0, plan.k, 1, gamma); !status.ok()) return Fail(std::move(status));
-  if (Status status = reader_.ReadRows(plan.norm->beta, 0, plan.k, 1, beta); !status.ok()) return Fail(std::move(status));
+  if (Status status = reader_.ReadRows(plan.norm.norm->gamma, 0, plan.k, 1, gamma); !status.ok()) return Fail(std::move(status));
+  if (Status status = reader_.ReadRows(plan.norm.norm->beta, 0, plan.k, 1, beta); !status.ok()) return Fail(std::move(status));
   FoldScales(gamma, beta, plan.k, plan.fold);
 }
 
@@ -274,17 +280,6 @@ void Packer::PackPatchBytes(const LinearPlan& plan, int64_t panel, float* rows, 
     }
     std::copy_n(row, plan.k, planes);
     plan.byte_bias[panel * nr + j] = float(bias);
-  }
-}
-
-// What the weights were multiplied by is taken out of the norm before them.
-void Packer::Unfold(const PackedNorm& packed, const Norm& norm) {
-  for (const LinearPlan& plan : linears_) {
-    if (plan.fold == nullptr || plan.norm != &norm) continue;
-    for (int64_t k = 0; k < plan.k; k++) {
-      const_cast<float*>(packed.gamma)[k] /= plan.fold[k];
-      const_cast<float*>(packed.beta)[k] /= plan.fold[k];
-    }
   }
 }
 
@@ -345,9 +340,9 @@ Status Packer::Run(Team& team, const Kernels& kernels, std::shared_ptr<Weights> 
   }
   if (cancelled_) return Status::Error("ERR_ABORTED", "the load was cancelled");
   if (failed_) return status_;
-  for (size_t i = 0; i < w->blocks.size(); i++) {
-    Unfold(w->blocks[i].norm1, spec_.blocks[i].norm1);
-    Unfold(w->blocks[i].norm2, spec_.blocks[i].norm2);
+  // What the weights were multiplied by is taken out of the norm before them.
+  for (const LinearPlan* plan : folded) {
+    for (int64_t k = 0; k < plan->k; k++) plan->norm.gamma[k] /= plan->fold[k], plan->norm.beta[k] /= plan->fold[k];
   }
   if (spec_.position) {
     w->positions = std::make_unique<Positions>(table_ + position_row * spec_.dim, spec_.position->grid_height, spec_.position->grid_width,

@@ -51,36 +51,10 @@ Napi::Value RunGemm(const Napi::CallbackInfo& info) {
   return Result(info, *c, "c");
 }
 
-// run → out; with `weights` set, the softmax weights of queryBegin
 Napi::Value RunAttention(const Napi::CallbackInfo& info) {
-  const Attention& attention = Named(info).attention;
-  const Call call(info);
-  const int64_t tokens = call.Int("tokens"), head_dim = call.Int("headDim");
-  const auto q = call.Copy("q"), k = call.Copy("k"), v = call.Copy("v"), out = call.Copy("out");
-  Guarded<uint8_t> keys(size_t(attention.key_bytes(tokens, head_dim)), 0, 64),
-      values(size_t(attention.value_bytes(tokens, head_dim)), 0, 64);
-  Guarded<uint8_t> scratch(size_t(attention.scratch_bytes(tokens, head_dim)), 0, 64);
-  attention.pack(k->data(), v->data(), call.Int("ld"), tokens, head_dim, keys.data(), values.data());
-  const AttentionCall arguments{.q = q->data(),
-                                .ldq = call.Int("ld"),
-                                .key_panels = keys.data(),
-                                .value_panels = values.data(),
-                                .tokens = tokens,
-                                .head_dim = head_dim,
-                                .query_begin = call.Int("queryBegin"),
-                                .query_end = call.Int("queryEnd"),
-                                .scale = call.Float("scale"),
-                                .out = out->data(),
-                                .ldo = call.Int("ldo"),
-                                .scratch = scratch.data()};
-  Floats weights(size_t(tokens), call.Slack());
-  if (call.Has("weights")) {
-    attention.weights(arguments, weights.data());
-  } else {
-    attention.run(arguments);
-  }
-  keys.Check("key panels"), values.Check("value panels"), scratch.Check("scratch");
-  return call.Has("weights") ? Result(info, weights, "weights") : Result(info, *out, "out");
+  return CallAttention(
+      info, Named(info).attention, [](const Call& call, const char* name) { return call.Copy(name); },
+      [&info](Floats& out) { return Result(info, out, "out"); });
 }
 
 Napi::Value RunPatchEmbed(const Napi::CallbackInfo& info) {

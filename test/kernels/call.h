@@ -75,6 +75,39 @@ inline std::unique_ptr<Floats> PackVector(const std::vector<int64_t>& order, con
   return packed;
 }
 
+// run → out; with `weights` set, the softmax weights of queryBegin. copy(call, name) gives an operand in the kernel's numbers, result(out)
+// what JavaScript gets of it.
+template <class Copy, class ToResult>
+Napi::Value CallAttention(const Napi::CallbackInfo& info, const Attention& attention, Copy&& copy, ToResult&& result) {
+  const Call call(info);
+  const int64_t tokens = call.Int("tokens"), head_dim = call.Int("headDim");
+  const auto q = copy(call, "q"), k = copy(call, "k"), v = copy(call, "v"), out = copy(call, "out");
+  Guarded<uint8_t> keys(size_t(attention.key_bytes(tokens, head_dim)), 0, 64),
+      values(size_t(attention.value_bytes(tokens, head_dim)), 0, 64);
+  Guarded<uint8_t> scratch(size_t(attention.scratch_bytes(tokens, head_dim)), 0, 64);
+  attention.pack(k->data(), v->data(), call.Int("ld"), tokens, head_dim, keys.data(), values.data());
+  const AttentionCall arguments{.q = q->data(),
+                                .ldq = call.Int("ld"),
+                                .key_panels = keys.data(),
+                                .value_panels = values.data(),
+                                .tokens = tokens,
+                                .head_dim = head_dim,
+                                .query_begin = call.Int("queryBegin"),
+                                .query_end = call.Int("queryEnd"),
+                                .scale = call.Float("scale"),
+                                .out = out->data(),
+                                .ldo = call.Int("ldo"),
+                                .scratch = scratch.data()};
+  Floats weights(size_t(tokens), call.Slack());
+  if (call.Has("weights")) {
+    attention.weights(arguments, weights.data());
+  } else {
+    attention.run(arguments);
+  }
+  keys.Check("key panels"), values.Check("value panels"), scratch.Check("scratch");
+  return call.Has("weights") ? Result(info, weights, "weights") : result(*out);
+}
+
 // narrow.cc: bf16 and bytes
 Napi::Value RunNarrowGemm(const Napi::CallbackInfo& info);
 Napi::Value RunQuantize(const Napi::CallbackInfo& info);

@@ -183,33 +183,7 @@ Napi::Value RunNarrowNorm(const Napi::CallbackInfo& info) {
 
 // As attention, with q, k, v, out that bf16 represents
 Napi::Value RunPairAttention(const Napi::CallbackInfo& info) {
-  const Attention& attention = Named(info).attention_bf16;
-  const Call call(info);
-  const int64_t tokens = call.Int("tokens"), head_dim = call.Int("headDim");
-  const auto q = Narrow(call, "q"), k = Narrow(call, "k"), v = Narrow(call, "v"), out = Narrow(call, "out");
-  Bytes keys(size_t(attention.key_bytes(tokens, head_dim)), 0, 64), values(size_t(attention.value_bytes(tokens, head_dim)), 0, 64);
-  Bytes scratch(size_t(attention.scratch_bytes(tokens, head_dim)), 0, 64);
-  attention.pack(k->data(), v->data(), call.Int("ld"), tokens, head_dim, keys.data(), values.data());
-  const AttentionCall arguments{.q = q->data(),
-                                .ldq = call.Int("ld"),
-                                .key_panels = keys.data(),
-                                .value_panels = values.data(),
-                                .tokens = tokens,
-                                .head_dim = head_dim,
-                                .query_begin = call.Int("queryBegin"),
-                                .query_end = call.Int("queryEnd"),
-                                .scale = call.Float("scale"),
-                                .out = out->data(),
-                                .ldo = call.Int("ldo"),
-                                .scratch = scratch.data()};
-  Floats weights(size_t(tokens), call.Slack());
-  if (call.Has("weights")) {
-    attention.weights(arguments, weights.data());
-  } else {
-    attention.run(arguments);
-  }
-  keys.Check("key panels"), values.Check("value panels"), scratch.Check("scratch");
-  return call.Has("weights") ? Result(info, weights, "weights") : Widened(info, *out, "out");
+  return CallAttention(info, Named(info).attention_bf16, Narrow, [&info](Words& out) { return Widened(info, out, "out"); });
 }
 
 }  // namespace vitrine::test

@@ -29,25 +29,12 @@ interface Kind {
   cNumber?: 0 | 1
 }
 
-function pairCall(random: Random, { m, n, k }: Shape, { epilogue, activation = Activation.None, cNumber = 0 }: Kind) {
+/** Everything but what is multiplied. */
+function epilogueOf(random: Random, { m, n }: Shape, { epilogue, activation = Activation.None, cNumber = 0 }: Kind) {
   const rows = epilogue === Epilogue.Glu ? 2 * n : n
-  const [lda, ldc] = [k + (k % 2) + 4, n + 37]
-  // Rows are padded with zeros to whole units; beyond them lies NaN, and nothing after the last.
-  const unit = k + (k % 2)
-  const values = bf16(random.floats(m * k))
-  const a = padded(
-    m,
-    unit,
-    lda,
-    Float32Array.from({ length: m * unit }, (_, i) => (i % unit < k ? values[Math.floor(i / unit) * k + (i % unit)]! : 0)),
-  )
+  const ldc = n + 37
   return {
-    number: 1 as const,
-    a,
-    lda,
-    w: bf16(random.floats(rows * k)),
     n: rows,
-    k,
     bias: random.floats(rows),
     ...(epilogue === Epilogue.Residual ? { scale: random.floats(rows) } : {}),
     c: bf16(random.floats(m * ldc)),
@@ -57,32 +44,35 @@ function pairCall(random: Random, { m, n, k }: Shape, { epilogue, activation = A
     rowEnd: m,
     epilogue,
     activation,
-    slack: random.int(0, 2) * 2,
   }
 }
 
-function byteCall(random: Random, { m, n, k }: Shape, { epilogue, activation = Activation.None, cNumber = 0 }: Kind) {
-  const rows = epilogue === Epilogue.Glu ? 2 * n : n
-  const [lda, ldc] = [Math.ceil(k / 4) * 4 + 8, n + 37]
+function pairCall(random: Random, shape: Shape, kind: Kind) {
+  const { m, k } = shape
+  const rest = epilogueOf(random, shape, kind)
+  // Rows are padded with zeros to whole units; beyond them lies NaN, and nothing after the last.
+  const unit = k + (k % 2)
+  const lda = unit + 4
+  const values = bf16(random.floats(m * k))
+  const a = Float32Array.from({ length: m * unit }, (_, i) => (i % unit < k ? values[Math.floor(i / unit) * k + (i % unit)]! : 0))
+  const w = bf16(random.floats(rest.n * k))
+  return { ...rest, number: 1 as const, a: padded(m, unit, lda, a), lda, w, k, slack: random.int(0, 2) * 2 }
+}
+
+function byteCall(random: Random, shape: Shape, kind: Kind) {
+  const { m, k } = shape
+  const rest = epilogueOf(random, shape, kind)
+  const lda = Math.ceil(k / 4) * 4 + 8
   return {
+    ...rest,
     number: 2 as const,
     a: Uint8Array.from({ length: m * lda }, () => random.int(0, 256)), // what lies beyond k meets weights of zero
     aScale: random.floats(m).map((x) => (Math.abs(x) + 0.1) / 255),
     aZero: Int32Array.from(integers(random, m, 0, 255)),
     lda,
-    w: Int8Array.from(integers(random, rows * k, -127, 127)),
-    columnScale: random.floats(rows).map((x) => (Math.abs(x) + 0.1) / 127),
-    n: rows,
+    w: Int8Array.from(integers(random, rest.n * k, -127, 127)),
+    columnScale: random.floats(rest.n).map((x) => (Math.abs(x) + 0.1) / 127),
     k,
-    bias: random.floats(rows),
-    ...(epilogue === Epilogue.Residual ? { scale: random.floats(rows) } : {}),
-    c: bf16(random.floats(m * ldc)),
-    cNumber,
-    ldc,
-    rowBegin: 0,
-    rowEnd: m,
-    epilogue,
-    activation,
   }
 }
 

@@ -7,7 +7,7 @@ import type { EncoderSpec, Output, PoolTerm } from '../../lib/spec'
 import { fixture, fixtures } from '../support/fixtures'
 import type { Value } from '../support/onnx'
 import { expectWithin } from '../support/tolerance'
-import { everyOutput, expectGoldens, openKnown, plain, positionInput, run, toValue } from './support'
+import { expectGoldens, graphOf, plain, run, toValue } from './support'
 
 const kinds: Record<string, Partial<GraphOptions>> = {
   plain: {},
@@ -20,15 +20,10 @@ for (const [kind, options] of Object.entries(kinds)) {
     let compared = 0
     for (const test of fixtures()) {
       it(test.name, async (context) => {
-        const opened = await openKnown(test)
-        const { pixel_values: pixels } = test.tensors()
-        if (!opened || !pixels) return context.skip('not for this graph')
-        const { spec } = opened
-        const size = { height: pixels.shape[2]!, width: pixels.shape[3]! }
-        const given = { ...plain, ...options, outputs: everyOutput(opened) }
-        const graph = buildGraph(spec, given.position === 'weight' ? { ...given, size } : given)
-        const inputs: Record<string, Value> = { pixel_values: toValue(pixels) }
-        if (given.position === 'input' && spec.position) inputs.position = await positionInput(spec, pixels.shape)
+        const built = await graphOf(test, options)
+        if (!built) return context.skip('not for this graph')
+        const { spec, graph, pixels, position } = built
+        const inputs: Record<string, Value> = { pixel_values: toValue(pixels), ...(position && { position }) }
         expect(graph.inputs.map(({ name }) => name)).toEqual(Object.keys(inputs))
         const found = await run(spec, graph, inputs)
         compared += expectGoldens(found, test)

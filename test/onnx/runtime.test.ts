@@ -6,7 +6,7 @@ import { openCheckpoint } from '../../lib/checkpoint/open'
 import { buildGraph, type GraphOptions } from '../../lib/onnx/graph'
 import { fixtures, root } from '../support/fixtures'
 import { decode, values } from '../support/safetensors'
-import { everyOutput, expectGoldens, openKnown, plain, positionInput, runInOrt, Tensor } from './support'
+import { everyOutput, expectGoldens, graphOf, plain, runInOrt, Tensor } from './support'
 
 const kinds: Record<string, Partial<GraphOptions>> = {
   plain: {},
@@ -19,18 +19,11 @@ for (const [kind, options] of Object.entries(kinds)) {
     let compared = 0
     for (const test of fixtures()) {
       it(test.name, async (context) => {
-        const opened = await openKnown(test)
-        const { pixel_values: pixels } = test.tensors()
-        if (!opened || !pixels) return context.skip('not for this graph')
-        const { spec } = opened
-        const size = { height: pixels.shape[2]!, width: pixels.shape[3]! }
-        const given = { ...plain, ...options, outputs: everyOutput(opened) }
-        const graph = buildGraph(spec, given.position === 'weight' ? { ...given, size } : given)
+        const built = await graphOf(test, options)
+        if (!built) return context.skip('not for this graph')
+        const { spec, graph, pixels, position } = built
         const feeds: Record<string, Tensor> = { pixel_values: new Tensor('float32', values(pixels), pixels.shape) }
-        if (given.position === 'input' && spec.position) {
-          const { dims, data } = await positionInput(spec, pixels.shape)
-          feeds.position = new Tensor('float32', Float32Array.from(data), dims)
-        }
+        if (position) feeds.position = new Tensor('float32', Float32Array.from(position.data), position.dims)
         compared += expectGoldens(await runInOrt(spec, graph, feeds), test)
       })
     }

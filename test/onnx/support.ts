@@ -32,6 +32,19 @@ export function everyOutput(checkpoint: SpecCheckpoint): Record<string, Output> 
   return outputs
 }
 
+/** The graph of a fixture at the size of its pixel values, with every output, and what it takes; undefined where there is none. */
+export async function graphOf(test: Fixture, options: Partial<GraphOptions>) {
+  const opened = await openKnown(test)
+  const { pixel_values: pixels } = test.tensors()
+  if (!opened || !pixels) return undefined
+  const { spec } = opened
+  const size = { height: pixels.shape[2]!, width: pixels.shape[3]! }
+  const given = { ...plain, ...options, outputs: everyOutput(opened) }
+  const graph = buildGraph(spec, given.position === 'weight' ? { ...given, size } : given)
+  const position = given.position === 'input' && spec.position ? await positionInput(spec, pixels.shape) : undefined
+  return { spec, graph, pixels, position }
+}
+
 export async function run(spec: EncoderSpec, graph: Graph, inputs: Record<string, Value>): Promise<Record<string, Value>> {
   const reader = await WeightReader.open(spec)
   try {

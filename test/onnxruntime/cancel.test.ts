@@ -1,22 +1,11 @@
 // Leaving: in the queue at once, in a run within half a second, a load at once; nobody else notices. Limits are wide of what is measured.
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { type NativeJob, type NativeOnnxModel, native } from '../../lib/native'
 import { until } from '../engine/support'
-import { allClosed, load, options, output, pixels, slow, source } from './support'
+import { closedAfterEach, load, options, output, pixels, slow, source } from './support'
 
-let open: NativeOnnxModel[] = []
 const minutes = slow(3000, 1024)
-const loaded = async (...args: Parameters<typeof load>) => {
-  const model = await load(...args)
-  open.push(model)
-  return model
-}
-afterEach(async () => {
-  for (const model of open) model.close()
-  open = []
-  await allClosed()
-  expect(native().counters()).toMatchObject({ models: 0, onnxRunning: 0 })
-})
+const { loaded, keep } = closedAfterEach()
 const settled = (job: NativeJob<unknown>) =>
   job.promise.then(
     () => 'done',
@@ -73,10 +62,10 @@ test('a load leaves at once; others that wait for the same session get it', asyn
   const jobs = [1, 2, 3].map(() => native().loadOnnxModel(shared))
   jobs[0]!.cancel()
   expect(await settled(jobs[0]!)).toBe('ERR_ABORTED')
-  open = await Promise.all(jobs.slice(1).map((job) => job.promise))
+  keep(...(await Promise.all(jobs.slice(1).map((job) => job.promise))))
   expect(native().counters()).toMatchObject({ models: 2, onnxSessions: 1 })
   const late = await native().loadOnnxModel(shared).promise
-  open.push(late)
+  keep(late)
   expect(native().counters().onnxSessions).toBe(1)
 })
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { runChild } from '../support/child'
 import { temporaryFolder } from '../support/fixtures'
-import { external, floats, library, model, node, port, slow } from './support'
+import { external, floats, library, mean, model, node, port, slow } from './support'
 
 const TIMES = Number(process.env.VITRINE_TIMES ?? 2)
 const child = join(__dirname, 'children', 'exit.cjs')
@@ -26,15 +26,7 @@ beforeAll(() => {
   const names = Array.from({ length: count }, (_, i) => `w${i}`)
   const chain = model({
     nodes: [
-      node(
-        'ReduceMean',
-        ['pixels'],
-        ['x'],
-        [
-          { name: 'axes', ints: [1] },
-          { name: 'keepdims', int: 0 },
-        ],
-      ),
+      mean('pixels', 'x', [1], 0),
       ...names.map((name, i) => node('MatMul', [i === 0 ? 'x' : `x${i}`, name], [i === count - 1 ? 'slow' : `x${i + 1}`])),
     ],
     inputs: [port('pixels', 'float32', ['batch', 3, 'rows', size])],

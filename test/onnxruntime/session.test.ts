@@ -1,9 +1,9 @@
 // Sessions through the typed door: batches, sizes, types, results, refusals.
-import { afterEach, expect, test } from 'vitest'
-import { type NativeOnnxModel, native } from '../../lib/native'
+import { expect, test } from 'vitest'
+import { native } from '../../lib/native'
 import { rejects } from '../support/rejects'
 import {
-  allClosed,
+  closedAfterEach,
   floats,
   int64s,
   load,
@@ -21,18 +21,7 @@ import {
   translated,
 } from './support'
 
-let open: NativeOnnxModel[] = []
-const loaded = async (...args: Parameters<typeof load>) => {
-  const model = await load(...args)
-  open.push(model)
-  return model
-}
-afterEach(async () => {
-  for (const model of open) model.close()
-  open = []
-  await allClosed()
-  expect(native().counters()).toMatchObject({ models: 0, onnxRunning: 0, pictures: 0 })
-})
+const { loaded } = closedAfterEach()
 const runs = () => native().counters().onnxRuns
 const all = (length: number, job: (i: number) => Promise<unknown>) => Promise.all(Array.from({ length }, (_, i) => job(i)))
 

@@ -1,6 +1,7 @@
 // Shared by the tests of the native ONNX Runtime door: the library of onnxruntime-node, and graphs as bytes of a ModelProto, encoded here,
 // independently of lib/onnx.
 import { join } from 'node:path'
+import { afterEach, expect } from 'vitest'
 import {
   fromNative,
   type NativeOnnxModel,
@@ -58,6 +59,17 @@ export function node(op: string, inputs: string[], outputs: string[], attributes
     [7, domain],
   )
 }
+/** The mean of `input` over `axes`. */
+export const mean = (input: string, output: string, axes: number[], keepdims: 0 | 1) =>
+  node(
+    'ReduceMean',
+    [input],
+    [output],
+    [
+      { name: 'axes', ints: axes },
+      { name: 'keepdims', int: keepdims },
+    ],
+  )
 export function port(name: string, type: Type, dims: (number | string)[]): Uint8Array {
   const shape = message(...dims.map((d): Field => [1, typeof d === 'number' ? message([1, d]) : message([2, d])]))
   return message([1, name], [2, message([1, message([1, types[type]], [2, shape])])])
@@ -105,39 +117,9 @@ export const sums = (options: { batch?: number | string; side?: number | string;
  * Runs long: a chain of products of a [size, size] matrix with itself, of which nothing is folded or packed since it hangs on the input. Output 'slow' [B, 1].
  */
 export function slow(steps: number, size = 512): Uint8Array {
-  const nodes = [
-    node(
-      'ReduceMean',
-      ['pixels'],
-      ['mean'],
-      [
-        { name: 'axes', ints: [1, 2, 3] },
-        { name: 'keepdims', int: 0 },
-      ],
-    ),
-    node(
-      'ReduceMean',
-      ['mean'],
-      ['scalar'],
-      [
-        { name: 'axes', ints: [0] },
-        { name: 'keepdims', int: 1 },
-      ],
-    ),
-    node('Mul', ['matrix', 'scalar'], ['m0']),
-  ]
+  const nodes = [mean('pixels', 'mean', [1, 2, 3], 0), mean('mean', 'scalar', [0], 1), node('Mul', ['matrix', 'scalar'], ['m0'])]
   for (let i = 0; i < steps; i++) nodes.push(node('MatMul', [`m${i}`, 'm0'], [`m${i + 1}`]))
-  nodes.push(
-    node(
-      'ReduceMean',
-      [`m${steps}`],
-      ['total'],
-      [
-        { name: 'axes', ints: [0, 1] },
-        { name: 'keepdims', int: 0 },
-      ],
-    ),
-  )
+  nodes.push(mean(`m${steps}`, 'total', [0, 1], 0))
   nodes.push(node('Mul', ['mean', 'total'], ['product']), node('Unsqueeze', ['product', 'one'], ['slow']))
   const matrix = new Float32Array(size * size).fill(1 / size)
   return model({
@@ -200,3 +182,21 @@ export async function translated<T>(call: () => T | Promise<T>): Promise<T> {
 
 /** Waits until every session has been given back. */
 export const allClosed = () => until(() => native().counters().onnxSessions === 0)
+
+/** Models that are closed after each test, which must leave nothing behind: `loaded` is load(), `keep` takes others. For a file's top level. */
+export function closedAfterEach() {
+  let open: NativeOnnxModel[] = []
+  afterEach(async () => {
+    for (const model of open) model.close()
+    open = []
+    await allClosed()
+    expect(native().counters()).toMatchObject({ models: 0, onnxRunning: 0, pictures: 0 })
+  })
+  const keep = (...models: NativeOnnxModel[]) => open.push(...models)
+  const loaded = async (...args: Parameters<typeof load>) => {
+    const model = await load(...args)
+    keep(model)
+    return model
+  }
+  return { loaded, keep }
+}

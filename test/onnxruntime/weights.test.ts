@@ -13,6 +13,7 @@ import {
   floats,
   int64s,
   load,
+  mean,
   model as message,
   node,
   options,
@@ -38,15 +39,7 @@ function store(name: string, values: Float32Array) {
 const product = (rows: number, inner: number, outer: number, type: Type = 'float32') =>
   message({
     nodes: [
-      node(
-        'ReduceMean',
-        ['pixels'],
-        ['mean'],
-        [
-          { name: 'axes', ints: [1] },
-          { name: 'keepdims', int: 0 },
-        ],
-      ),
+      mean('pixels', 'mean', [1], 0),
       node('Cast', ['weight'], ['wide'], [{ name: 'to', int: 1 }]),
       node('MatMul', ['mean', 'wide'], ['out']),
     ],
@@ -132,15 +125,7 @@ test.each(['float32', 'float16'] as const)('a position table of %s, resized for 
   const graph = message({
     nodes: [
       node('Cast', ['position'], ['wide'], [{ name: 'to', int: 1 }]),
-      node(
-        'ReduceMean',
-        ['pixels'],
-        ['means'],
-        [
-          { name: 'axes', ints: [1, 2, 3] },
-          { name: 'keepdims', int: 1 },
-        ],
-      ),
+      mean('pixels', 'means', [1, 2, 3], 1),
       node('Reshape', ['means', 'shape'], ['mean']),
       node('Add', ['wide', 'mean'], ['out']),
     ],

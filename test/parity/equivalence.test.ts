@@ -207,7 +207,10 @@ describe('heads are what they say', () => {
     const { entries, config, pixels } = read('hf-dinov2-registers-larger-input')
     Object.assign(entries, { 'classifier.weight': noise([6, 128], 7), 'classifier.bias': noise([6], 8) })
     const [cls, mean, logits] = await run(checkpoint(entries, config), pixels, ['cls', 'mean', 'logits'])
-    const both = Float32Array.from({ length: 2 * cls!.length }, (_, i) => (i % 128 < 64 ? cls! : mean!)[Math.floor(i / 128) * 64 + (i % 64)]!)
+    const both = Float32Array.from(
+      { length: 2 * cls!.length },
+      (_, i) => (i % 128 < 64 ? cls! : mean!)[Math.floor(i / 128) * 64 + (i % 64)]!,
+    )
     close(logits!, apply(entries, 'classifier', both))
   })
 })

@@ -25,8 +25,6 @@ const Kernels kTable = {
     .gemm_bf16 = kGemmBf16,
     .gemm_int8 = kGemmInt8,
     .attention_bf16 = kAttentionBf16,
-    .quantize = Quantize,
-    .activate = Activate,
 };
 
 }  // namespace vitrine::VITRINE_ISA_NAMESPACE

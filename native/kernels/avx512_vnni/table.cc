@@ -17,7 +17,6 @@ namespace vitrine::VITRINE_ISA_NAMESPACE {
 extern const Kernels kTable;
 const Kernels kTable = {
     .gemm_int8 = kGemmInt8,
-    .activate = Activate,
 };
 
 }  // namespace vitrine::VITRINE_ISA_NAMESPACE

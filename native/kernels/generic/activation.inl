@@ -120,7 +120,7 @@ inline void WithActivation(Activation activation, Body&& body) {
   }
 }
 
-void Activate(Activation activation, const float* x, float* y, int64_t count) {
+[[maybe_unused]] void Activate(Activation activation, const float* x, float* y, int64_t count) {
   WithActivation<false>(activation, [=](auto tag) {
     int64_t i = 0;
     for (; i + kLanes <= count; i += kLanes) Store(y + i, tag.Of(Load(x + i)));

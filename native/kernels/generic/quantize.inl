@@ -38,7 +38,7 @@ inline Vec LoadBf16Part(const uint16_t* p, int64_t count) {
   return LoadBf16(lanes);
 }
 
-void Quantize(const QuantizeCall& call) {
+[[maybe_unused]] void Quantize(const QuantizeCall& call) {
   for (int64_t m = 0; m < call.rows; m++) {
     uint8_t* y = call.y + m * call.ldy;
     if (call.x_number == Number::kBf16) {
