@@ -31,11 +31,11 @@ int MinorOf(const std::string& version) {
 
 OrtFunctions ReadTable(const void* const* table, const void* const* newest, int minor) {
   OrtFunctions api;
-#define VITRINE_ORT_READ(index, since, name, result, parameters)   \
-  if (since <= kOrtVersion)                                        \
-    api.name = reinterpret_cast<decltype(api.name)>(table[index]); \
-  else if (since <= minor && newest != nullptr)                    \
-    api.name = reinterpret_cast<decltype(api.name)>(newest[index]);
+#define VITRINE_ORT_READ(index, since, name, result, parameters)                      \
+  if (since <= kOrtVersion)                                                           \
+    api.name = reinterpret_cast<decltype(api.name)>(const_cast<void*>(table[index])); \
+  else if (since <= minor && newest != nullptr)                                       \
+    api.name = reinterpret_cast<decltype(api.name)>(const_cast<void*>(newest[index]));
   VITRINE_ORT_FUNCTIONS(VITRINE_ORT_READ)
 #undef VITRINE_ORT_READ
   return api;
