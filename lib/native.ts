@@ -181,8 +181,8 @@ export type NativeDType = 'fp32' | 'bf16' | 'int8'
 
 export interface NativeRuntime {
   isa: string
-  /** Every instruction set compiled in, weakest first. */
-  isas: { name: string; supported: boolean }[]
+  /** Every instruction set compiled in, weakest first. `fault`: it is there but failed its self-test, and so is not supported. */
+  isas: { name: string; supported: boolean; fault?: string }[]
   /** Whether products of bf16 are the CPU's own; else bf16 weights are widened and multiplied in fp32. */
   bf16: boolean
   /** Threads of the pool by default: affinity, cgroup quota and VITRINE_THREADS considered. */

@@ -1,5 +1,6 @@
 // The weights of a spec into the engine, with progress. Before it: device.ts; after it: native.ts.
 import type { Cancellation } from './cancel'
+import { warnOfFaults } from './faults'
 import { fromNative, type NativeDType, type NativeModel, native } from './native'
 import type { LoadProgress } from './options'
 import type { EncoderSpec } from './spec'
@@ -15,7 +16,9 @@ export async function loadWeights(
   cancellation: Cancellation,
 ): Promise<NativeModel> {
   try {
-    const job = native().loadModel(spec, { threads: threads ?? native().runtime().threads, dtype })
+    const runtime = native().runtime()
+    warnOfFaults(runtime)
+    const job = native().loadModel(spec, { threads: threads ?? runtime.threads, dtype })
     const keep = cancellation.onCancel(() => job.cancel())
     const timer = setInterval(() => progress({ stage: 'weights', ...job.progress() }), PROGRESS_MS)
     try {

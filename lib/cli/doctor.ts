@@ -1,6 +1,7 @@
 // vitrine doctor: where a model would run and why; where ONNX Runtime was looked for, what was found, and what a GPU lacks. Text on a
 // terminal, one JSON object on a pipe. Before it: main.ts; after it: device.ts and the rooms of onnx/ that look at files.
 import { gpuNote } from '../device'
+import { faultsOf } from '../faults'
 import { native } from '../native'
 import { cudaAdvice, type Gpu, lookForCudaProvider, lookForGpu, type Needed } from '../onnx/cuda'
 import { type Host, thisHost } from '../onnx/host'
@@ -12,8 +13,8 @@ import type { Flags } from './flags'
 import { openText } from './output'
 
 export interface Diagnosis {
-  /** vitrine's own engine. */
-  engine: { version: string; isa: string; threads: number } | { error: string }
+  /** vitrine's own engine; `faults`: instruction sets that failed their self-test here, and so are not used. */
+  engine: { version: string; isa: string; threads: number; faults: string[] } | { error: string }
   /** Every place that was looked at, in the order in which a library is taken. */
   searched: (Place & { version?: string; devices?: string[]; error?: string; takenFor?: string[] })[]
   gpu: Gpu
@@ -58,8 +59,9 @@ export async function diagnose(host: Host): Promise<Diagnosis> {
 
 function engine(): Diagnosis['engine'] {
   try {
-    const { version, isa, threads } = native().runtime()
-    return { version, isa, threads }
+    const runtime = native().runtime()
+    const { version, isa, threads } = runtime
+    return { version, isa, threads, faults: faultsOf(runtime) }
   } catch (error) {
     return { error: describe(error) }
   }
@@ -88,10 +90,10 @@ function markTaken(searched: Diagnosis['searched']): void {
   }
 }
 
-/** A library that cannot be opened, a card without a driver, or a CUDA provider whose libraries are missing. */
+/** An instruction set that computes wrongly, a library that cannot be opened, a card without a driver, or a CUDA provider whose libraries are missing. */
 function healthy({ engine, searched, gpu, cuda }: Diagnosis): boolean {
   const named = searched.some(({ from, path }) => from === 'VITRINE_ORT_LIB' && path === undefined)
-  const broken = 'error' in engine || named || searched.some(({ error }) => error !== undefined)
+  const broken = 'error' in engine || engine.faults.length > 0 || named || searched.some(({ error }) => error !== undefined)
   const card = gpu.devices.length > 0 && (!gpu.present || cuda?.provider === undefined || cuda.needs.some(({ path }) => path === undefined))
   return !broken && !card
 }
@@ -102,6 +104,7 @@ export function asText({ engine, searched, gpu, cuda, auto, advice }: Diagnosis)
       ? `engine        ${engine.error}`
       : `engine        vitrine ${engine.version}, ${engine.isa}, ${engine.threads} threads`,
   ]
+  if ('faults' in engine) lines.push(...engine.faults.map((fault) => `              ${fault}`))
   lines.push(`device auto   ${auto.device}: ${auto.why}`, '', 'ONNX Runtime, in the order in which it is taken')
   for (const { from, looked, path, why, version, devices, error, takenFor } of searched) {
     lines.push(`  ${path === undefined ? '–' : error === undefined ? '✓' : '✗'} ${from}: ${path ?? looked}`)

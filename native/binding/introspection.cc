@@ -21,6 +21,7 @@ Napi::Value Runtime(const Napi::CallbackInfo& info) {
     Napi::Object entry = Napi::Object::New(env);
     entry["name"] = isa.name;
     entry["supported"] = isa.supported;
+    if (!isa.fault.empty()) entry["fault"] = isa.fault;
     isas[isas.Length()] = entry;
   }
   Napi::Object runtime = Napi::Object::New(env);

@@ -2,8 +2,10 @@
 #include "dispatch.h"
 
 #include <cstdlib>
+#include <utility>
 
 #include "../platform/cpu_features.h"
+#include "self_test.h"
 
 // isa_list.h names an architecture in each line; those of another one vanish here, as they do in CMakeLists.txt.
 #define VITRINE_ON_any(...) __VA_ARGS__
@@ -29,12 +31,6 @@ extern const Kernels kTable;
 namespace vitrine {
 namespace {
 
-struct IsaSource {
-  const char* name;
-  uint64_t needs;
-  const Kernels* table;
-};
-
 #define VITRINE_ISA(isa, arch, bits, flags) VITRINE_ON_##arch({#isa, bits, &isa::kTable}, )
 constexpr IsaSource kSources[] = {
     {"reference", 0, &reference::kTable},
@@ -57,20 +53,6 @@ Kernels Overlay(Kernels under, const Kernels& over) {
   return under;
 }
 
-// Allocated once and never freed: threads may still compute while static destructors run.
-const std::vector<IsaEntry>* BuildIsas() {
-  auto* isas = new std::vector<IsaEntry>;
-  const uint64_t features = CpuFeatures();
-  Kernels below{};
-  for (const IsaSource& source : kSources) {
-    const bool supported = (source.needs & ~features) == 0;
-    const Kernels kernels = Overlay(below, *source.table);
-    if (supported) below = kernels;
-    isas->push_back({source.name, supported, new Kernels(kernels)});
-  }
-  return isas;
-}
-
 struct Choice {
   const IsaEntry* isa = nullptr;
   Status status;
@@ -80,7 +62,7 @@ Choice Choose() {
   const std::vector<IsaEntry>& isas = AllIsas();
   const char* wanted = std::getenv("VITRINE_ISA");
   const std::string name = wanted != nullptr ? wanted : "";
-  std::string valid, known;
+  std::string valid, what = "is not an instruction set that this binary knows";
   const IsaEntry* strongest = nullptr;
   for (const IsaEntry& isa : isas) {
     if (isa.supported) {
@@ -88,19 +70,33 @@ Choice Choose() {
       strongest = &isa;
       if (name == isa.name) return {&isa, Status::Ok()};
     } else if (name == isa.name) {
-      known = name;
+      what = isa.fault.empty() ? "needs instructions that this machine lacks" : "fails its self-test here: " + isa.fault;
     }
   }
   if (name.empty()) return {strongest, Status::Ok()};
-  const std::string what =
-      known.empty() ? "is not an instruction set that this binary knows" : "needs instructions that this machine lacks";
   return {nullptr, Status::Error("ERR_ISA_UNSUPPORTED", "VITRINE_ISA=" + name + " " + what + "; valid here: " + valid)};
 }
 
 }  // namespace
 
+std::vector<IsaEntry> LayIsas(std::span<const IsaSource> sources, uint64_t features) {
+  std::vector<IsaEntry> isas;
+  Kernels below{};
+  for (const IsaSource& source : sources) {
+    IsaEntry isa = {source.name, (source.needs & ~features) == 0, nullptr, {}};
+    if (isa.supported && source.table->gemm_int8.run != nullptr) isa.fault = FaultOfByteGemm(source.table->gemm_int8);
+    isa.supported = isa.supported && isa.fault.empty();
+    const Kernels kernels = Overlay(below, *source.table);
+    if (isa.supported) below = kernels;
+    isa.kernels = new Kernels(kernels);
+    isas.push_back(std::move(isa));
+  }
+  return isas;
+}
+
+// Allocated once and never freed: threads may still compute while static destructors run.
 const std::vector<IsaEntry>& AllIsas() {
-  static const std::vector<IsaEntry>* isas = BuildIsas();
+  static const auto* isas = new std::vector<IsaEntry>(LayIsas(kSources, CpuFeatures()));
   return *isas;
 }
 

@@ -22,6 +22,7 @@ uint64_t FeaturesOf(const CpuidAnswers& answers) {
   set(bit(answers.leaf1_edx, 26), kCpuSse2);
   set(ymm && bit(answers.leaf7_ebx, 5), kCpuAvx2);
   set(ymm && bit(answers.leaf1_ecx, 12), kCpuFma);
+  set(ymm && bit(answers.leaf7_1_eax, 4), kCpuAvxVnni);
   set(zmm, kCpuAvx512f);
   set(zmm && bit(answers.leaf7_ebx, 30), kCpuAvx512bw);
   set(zmm && bit(answers.leaf7_ebx, 31), kCpuAvx512vl);

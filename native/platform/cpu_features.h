@@ -15,6 +15,7 @@ enum CpuFeature : uint64_t {
   kCpuAvx512dq = 1u << 6,
   kCpuAvx512Vnni = 1u << 7,
   kCpuAvx512Bf16 = 1u << 8,
+  kCpuAvxVnni = 1u << 9,
 };
 
 // The answers of CPUID that matter, and XCR0: the register states that the operating system saves (0 where CPUID denies XGETBV).

@@ -163,12 +163,13 @@ Napi::Value RunResample(const Napi::CallbackInfo& info) {
 
 // --- what is there ---
 
-Napi::Value Isas(const Napi::CallbackInfo& info) {
-  auto list = Napi::Array::New(info.Env());
-  for (const IsaEntry& isa : AllIsas()) {
-    auto entry = Napi::Object::New(info.Env());
+Napi::Value ListOf(Napi::Env env, const std::vector<IsaEntry>& isas) {
+  auto list = Napi::Array::New(env);
+  for (const IsaEntry& isa : isas) {
+    auto entry = Napi::Object::New(env);
     entry.Set("name", isa.name);
     entry.Set("supported", isa.supported);
+    entry.Set("fault", isa.fault);
     entry.Set("rows", isa.kernels->gemm.rows);
     entry.Set("columns", isa.kernels->gemm.columns);
     entry.Set("bf16", isa.kernels->gemm_bf16.input == Number::kBf16);
@@ -176,6 +177,9 @@ Napi::Value Isas(const Napi::CallbackInfo& info) {
   }
   return list;
 }
+
+Napi::Value Isas(const Napi::CallbackInfo& info) { return ListOf(info.Env(), AllIsas()); }
+Napi::Value ListStandIns(const Napi::CallbackInfo& info) { return ListOf(info.Env(), StandIns()); }
 
 // The tile of the kernels in force, { code, message } where VITRINE_ISA asks for what is not there
 Napi::Value Active(const Napi::CallbackInfo& info) {
@@ -226,6 +230,7 @@ Napi::Value PlantOverflow(const Napi::CallbackInfo& info) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("isas", Napi::Function::New(env, Isas));
+  exports.Set("standIns", Napi::Function::New(env, ListStandIns));
   exports.Set("active", Napi::Function::New(env, Active));
   exports.Set("supportedBy", Napi::Function::New(env, SupportedBy));
   exports.Set("attentionScratch", Napi::Function::New(env, AttentionScratch));

@@ -9,6 +9,7 @@
 
 #include "guarded.h"
 #include "kernels/dispatch.h"
+#include "stand_ins.h"
 
 namespace vitrine::test {
 
@@ -48,8 +49,9 @@ inline const Kernels& Named(const Napi::CallbackInfo& info) {
     if (!status.ok()) throw Napi::Error::New(info.Env(), status.code + ": " + status.message);
     return *active->kernels;
   }
-  for (const IsaEntry& isa : AllIsas())
-    if (isa.supported && name == isa.name) return *isa.kernels;
+  for (const auto* isas : {&AllIsas(), &StandIns()})
+    for (const IsaEntry& isa : *isas)
+      if (isa.supported && name == isa.name) return *isa.kernels;
   throw Napi::Error::New(info.Env(), "no kernels of " + name + " on this machine");
 }
 

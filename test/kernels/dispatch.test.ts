@@ -37,6 +37,20 @@ describe('VITRINE_ISA', () => {
   })
 })
 
+const standIns = kernels.standIns()
+const named = (name: string) => standIns.find((isa) => isa.name === name)!
+describe.runIf(named('avx2')?.supported)('the self-test of byte products', () => {
+  test('every instruction set of this machine passes', () => expect(all.map((isa) => isa.fault).join('')).toBe(''))
+
+  test('an exact dot is used', () => expect(named('avx_vnni_stand_in')).toMatchObject({ supported: true, fault: '' }))
+
+  test('one that saturates is not, and says what was wrong', () => {
+    const { supported, fault } = named('avx_vnni_saturating')
+    expect(supported).toBe(false)
+    expect(fault).toMatch(/^a known product of bytes was -?\d+.* instead of -?\d+.* in row \d+, column \d+$/)
+  })
+})
+
 test('reference is the weakest and portable runs everywhere', () => {
   expect(all.slice(0, 2).map((isa) => isa.name)).toEqual(['reference', 'portable'])
   expect(all[1]!.supported).toBe(true)
@@ -49,14 +63,22 @@ describe('cpu features', () => {
   test('everything there and saved', () => expect(kernels.supportedBy(words)).toContain('avx512'))
 
   test('AVX-512 shown by CPUID, its registers not saved: not there', () => {
-    expect(kernels.supportedBy({ ...words, savedStates: 0x07 })).toEqual(['portable', 'sse2', 'avx2'])
-    expect(kernels.supportedBy({ ...words, savedStates: 0x67 })).toEqual(['portable', 'sse2', 'avx2'])
+    expect(kernels.supportedBy({ ...words, savedStates: 0x07 })).toEqual(['portable', 'sse2', 'avx2', 'avx_vnni'])
+    expect(kernels.supportedBy({ ...words, savedStates: 0x67 })).toEqual(['portable', 'sse2', 'avx2', 'avx_vnni'])
   })
 
   test('nothing saved: SSE2', () => expect(kernels.supportedBy({ ...words, savedStates: 0 })).toEqual(['portable', 'sse2']))
 
   test('AVX2 without FMA, AVX-512F without BW: one less', () => {
     expect(kernels.supportedBy({ ...words, leaf1Ecx: ones & ~(1 << 12) })).toEqual(['portable', 'sse2'])
-    expect(kernels.supportedBy({ ...words, leaf7Ebx: ones & ~(1 << 30) })).toEqual(['portable', 'sse2', 'avx2'])
+    expect(kernels.supportedBy({ ...words, leaf7Ebx: ones & ~(1 << 30) })).toEqual(['portable', 'sse2', 'avx2', 'avx_vnni'])
+  })
+
+  test('AVX-VNNI is a bit of its own: with AVX2 alone, and absent beside AVX512_VNNI', () => {
+    const alder = { ...words, leaf7Ebx: ones & ~(1 << 16), leaf71Eax: 1 << 4, savedStates: 0x07 }
+    expect(kernels.supportedBy(alder)).toEqual(['portable', 'sse2', 'avx2', 'avx_vnni'])
+    const zen4 = kernels.supportedBy({ ...words, leaf71Eax: 1 << 5 })
+    expect(zen4).not.toContain('avx_vnni')
+    expect(zen4).toContain('avx512_bf16')
   })
 })

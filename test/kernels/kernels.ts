@@ -108,6 +108,8 @@ export interface ResampleCall extends Placement {
 export interface Isa {
   name: string
   supported: boolean
+  /** What its self-test found; '' where all is right. */
+  fault: string
   /** MR and NR of its GEMM */
   rows: number
   columns: number
@@ -129,6 +131,8 @@ export interface Quantised {
 
 interface TestKernels {
   isas(): Isa[]
+  /** reference, avx2, and avx_vnni with its instruction emulated, exactly and wrongly (stand_in.cc); none without AVX2. */
+  standIns(): Isa[]
   active(): Isa | { code: string; message: string }
   supportedBy(words: Record<'leaf1Ecx' | 'leaf1Edx' | 'leaf7Ebx' | 'leaf7Ecx' | 'leaf71Eax' | 'savedStates', number>): string[]
   attentionScratch(isa: string, tokens: number, headDim: number): number
@@ -154,6 +158,9 @@ export const kernels = createRequire(__filename)(addonPath) as TestKernels
 
 /** Every ISA of this machine; `reference` among them is what they are compared with. */
 export const isas = kernels.isas().filter((isa) => isa.supported && isa.name !== 'reference')
+
+/** AVX-VNNI's own tile over an emulation that is exact in int32. */
+export const standIns = kernels.standIns().filter((isa) => isa.supported && isa.name === 'avx_vnni_stand_in')
 
 export const panelsOf = (isa: Isa, n: number, epilogue: Epilogue): number =>
   Math.ceil((epilogue === Epilogue.Glu ? n / 2 : n) / panelWidth(isa, epilogue))

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { Random } from '../support/seed'
 import { around, padded, unpadded } from '../support/shapes'
 import { expectSameBits, expectWithin, norm, reduction } from '../support/tolerance'
-import { Activation, Epilogue, type Isa, isas, kernels, type NarrowGemmCall } from './kernels'
+import { Activation, Epilogue, type Isa, isas, kernels, type NarrowGemmCall, standIns } from './kernels'
 
 /** To nearest even, as bf16 has it. */
 function bf16(values: Float32Array): Float32Array {
@@ -134,7 +134,7 @@ const kinds: Kind[] = [
   { epilogue: Epilogue.Glu, activation: Activation.Silu, cNumber: 1 },
 ]
 
-describe.each(isas)('narrow products on $name', (isa) => {
+describe.each([...isas, ...standIns])('narrow products on $name', (isa) => {
   test('bf16 over sizes around the tile', () => {
     const random = new Random(10)
     for (const m of around(isa.rows))
