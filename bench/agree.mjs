@@ -30,30 +30,28 @@ export function cosine(a, b) {
   return ab / Math.sqrt(aa * bb)
 }
 
-/** Between precisions of fp32; random weights amplify what bf16 and int8 round, docs/numerics.md has what they cost on trained ones. */
-const tolerance = 1e-3
-const narrow = { 'vitrine-bf16': 0.15, 'vitrine-int8': 0.5 }
-const allowed = (a, b) => Math.max(tolerance, narrow[a] ?? 0, narrow[b] ?? 0)
+/** By precision; random weights amplify what bf16 and int8 round, docs/numerics.md has what they cost on trained ones. */
+const tolerances = { fp32: 1e-3, bf16: 0.15, int8: 0.5 }
 
 /**
- * Compares every peer on the same `batch` images of pixel values, each with the first. Throws where two differ by more than 1e-3 (narrow dtypes by more), and
- * where the images give vectors too alike for the comparison to mean anything.
+ * Compares every peer on the same `batch` images of pixel values, each with the first. Throws where two differ by more than the wider of their precisions allows,
+ * and where the images give vectors too alike for the comparison to mean anything.
  */
 export async function assertAgreement(peers, batch) {
   const results = []
-  for (const peer of peers) results.push({ name: peer.name, values: await vectors(peer, 'pixels', batch) })
+  for (const peer of peers) results.push({ name: peer.name, precision: peer.precision, values: await vectors(peer, 'pixels', batch) })
   const [first, ...others] = results
   const dim = first.values.length / batch
   const image = (i) => first.values.subarray(i * dim, (i + 1) * dim)
   for (let i = 1; i < batch; i++) {
     const apart = distance(image(i), image(0))
-    if (!(apart > 10 * tolerance)) {
+    if (!(apart > 10 * tolerances.fp32)) {
       throw new Error(`images 0 and ${i} give vectors ${apart.toExponential(1)} apart: the comparison would prove nothing`)
     }
   }
-  return others.map(({ name, values }) => {
+  return others.map(({ name, precision, values }) => {
     const found = distance(first.values, values)
-    const limit = allowed(first.name, name)
+    const limit = Math.max(tolerances[first.precision], tolerances[precision])
     if (!(found <= limit)) {
       throw new Error(`${first.name} and ${name} disagree: max |a - b| / max |b| is ${found.toExponential(2)}, allowed ${limit}`)
     }

@@ -1,4 +1,5 @@
 // The machine, how much of it somebody else used while we measured, and waiting for them.
+import { readFileSync } from 'node:fs'
 import os from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -28,8 +29,28 @@ export function quietGate(seconds) {
   }
 }
 
+/** What report/targets.mjs calls the CPU: by family and model, which os.cpus() leaves out; null where it has no name there. */
+export function microarchitecture(cpuinfo) {
+  const field = (name) => cpuinfo.match(new RegExp(`^${name}\\s*: (.*)$`, 'm'))?.[1]
+  const [vendor, family, model] = [field('vendor_id'), Number(field('cpu family')), Number(field('model'))]
+  if (vendor === 'GenuineIntel') return family === 6 && [106, 108, 125, 126].includes(model) ? 'Ice Lake' : null
+  if (vendor !== 'AuthenticAMD') return null
+  const within = (from, to) => model >= from && model <= to
+  if (family === 25) return within(0x10, 0x1f) || within(0x60, 0x7f) || within(0xa0, 0xaf) ? 'Zen 4' : null
+  return family === 26 ? 'Zen 5' : null
+}
+
+function cpuinfo() {
+  try {
+    return readFileSync('/proc/cpuinfo', 'utf8')
+  } catch {
+    return ''
+  }
+}
+
 export function environment() {
   return {
+    microarchitecture: microarchitecture(cpuinfo()),
     cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
     cores: os.availableParallelism(),
     memoryGb: Math.round(os.totalmem() / 2 ** 30),

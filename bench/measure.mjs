@@ -5,31 +5,37 @@ import { setTimeout as sleep } from 'node:timers/promises'
 // A peer's threads may spin for a while after its last call.
 const settleMs = 50
 
-/** → [{ input, batch, peer, best, median, calls }], milliseconds per image. */
-export async function timeCells(peers, peak, quiet, { inputs, batches, rounds, calls, ms }, progress) {
-  const cells = []
-  for (const input of inputs) {
-    for (const batch of batches) {
-      const measured = peers.filter((peer) => peer.inputs.includes(input)).map((peer) => ({ peer, times: [] }))
-      for (let round = 0; round < rounds; round++) {
-        progress(`${input}, batch ${batch}: round ${round + 1} of ${rounds}`)
-        await quiet()
-        await peak.measure?.()
-        for (const { peer, times } of measured) {
-          times.push(...(await peer.ask('time', { input, batch, calls, ms })).times)
-          await sleep(settleMs)
-        }
-      }
+/** → [{ input, batch, peer, best, median, calls }], milliseconds per image. Each round visits every cell; `yardstick` takes one turn a round. */
+export async function timeCells(peers, peak, yardstick, quiet, { inputs, batches, rounds, calls, ms }, progress) {
+  const cells = inputs.flatMap((input) =>
+    batches.map((batch) => ({
+      input,
+      batch,
+      measured: peers.filter((peer) => peer.inputs.includes(input)).map((peer) => ({ peer, times: [] })),
+    })),
+  )
+  for (let round = 0; round < rounds; round++) {
+    for (const { input, batch, measured } of cells) {
+      progress(`round ${round + 1} of ${rounds}: ${input}, batch ${batch}`)
+      await quiet()
+      await peak.measure?.()
       for (const { peer, times } of measured) {
-        times.sort((a, b) => a - b)
-        cells.push({ input, batch, peer: peer.name, best: times[0], median: times[times.length >> 1], calls: times.length })
+        times.push(...(await peer.ask('time', { input, batch, calls, ms })).times)
+        await sleep(settleMs)
       }
     }
+    progress(`round ${round + 1} of ${rounds}: ${yardstick?.name ?? ''}`)
+    await yardstick?.measure(peak.gops ?? {})
   }
-  return cells
+  return cells.flatMap(({ input, batch, measured }) =>
+    measured.map(({ peer, times }) => {
+      times.sort((a, b) => a - b)
+      return { input, batch, peer: peer.name, best: times[0], median: times[times.length >> 1], calls: times.length }
+    }),
+  )
 }
 
-/** Event loop and memory of each peer, one at a time. */
+/** Event loop (of those that have one) and memory of each peer, one at a time. */
 export async function observe(peers, { inputs, batches }, progress) {
   const rows = []
   for (const peer of peers) {

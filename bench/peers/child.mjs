@@ -1,8 +1,9 @@
 // The parent's side of a peer: starts the child, sends it one request at a time, and fails loudly with what it said when it dies.
-// Before it: ../run.mjs; after it: serve.mjs in the child.
+// Before it: ../run.mjs and list.mjs; after it: serve.mjs or serve.py in the child.
 import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { fileOf } from './list.mjs'
 
 export class Peer {
   #child
@@ -11,13 +12,21 @@ export class Peer {
   #said = ''
   #gone
 
-  constructor(name, threads) {
-    this.name = name
-    const file = fileURLToPath(new URL(`${name.replace('.js', 'js')}.mjs`, import.meta.url))
-    this.#child = spawn(process.execPath, [file], {
+  /** `peer` as list.mjs has it, with the `interpreter` of those in Python; `cache` is where compilers may keep what they made. */
+  constructor({ name, precision, peak, file, args, env, interpreter }, threads, cache) {
+    Object.assign(this, { name, precision, peak })
+    this.#child = spawn(interpreter ?? process.execPath, [fileOf(file), ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      // sharp's own pool: as many threads as everything else may use.
-      env: { ...process.env, VIPS_CONCURRENCY: String(threads) },
+      env: {
+        ...process.env,
+        // Pools that are sized when a library starts, sharp's among them: as many threads as everything else may use.
+        VIPS_CONCURRENCY: String(threads),
+        OMP_NUM_THREADS: String(threads),
+        MKL_NUM_THREADS: String(threads),
+        TORCHINDUCTOR_CACHE_DIR: join(cache, 'inductor'),
+        PYTHONDONTWRITEBYTECODE: '1',
+        ...env,
+      },
     })
     this.#child.stderr.on('data', (text) => {
       this.#said = (this.#said + text).slice(-4000)

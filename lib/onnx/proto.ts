@@ -62,10 +62,10 @@ export interface ModelText {
   metadata?: Record<string, string>
 }
 
-/** The message in pieces: bytes, and weights whose bytes belong there (little-endian, row-major in their `dims` and type). */
-export function modelPieces(graph: Graph, place: (weight: Weight) => WeightData, text: ModelText = {}): Piece<Weight>[] {
+/** The message before it is encoded. */
+export function modelMessage(graph: Graph, place: (weight: Weight) => WeightData, text: ModelText = {}): Message<Weight> {
   const domains = new Set(graph.nodes.map(({ domain }) => domain))
-  const message: Message<Weight> = {
+  return {
     irVersion: IR_VERSION,
     opsetImport: [{ domain: '', version: OPSET }, ...(domains.has('com.microsoft') ? [{ domain: 'com.microsoft', version: 1 }] : [])],
     producerName: 'vitrine',
@@ -79,8 +79,11 @@ export function modelPieces(graph: Graph, place: (weight: Weight) => WeightData,
       output: graph.outputs.map(port),
     },
   }
-  return encode(message, model)
 }
+
+/** The message in pieces: bytes, and weights whose bytes belong there (little-endian, row-major in their `dims` and type). */
+export const modelPieces = (graph: Graph, place: (weight: Weight) => WeightData, text: ModelText = {}): Piece<Weight>[] =>
+  encode(modelMessage(graph, place, text), model)
 
 /** The whole message; `place` says where the bytes of each weight are, none of them 'streamed'. */
 export function modelBytes(graph: Graph, place: (weight: Weight) => Exclude<WeightData, 'streamed'>, text: ModelText = {}): Uint8Array {
