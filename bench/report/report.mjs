@@ -5,6 +5,8 @@ import { number, table } from './table.mjs'
 
 const mb = (bytes) => String(Math.round(bytes / 1e6))
 
+const threadsText = (threads) => `${threads} thread${threads > 1 ? 's' : ''}`
+
 /** Rows are peers and the yardstick's precisions, columns are inputs and batches, with the share of each precision's own peak. */
 function timings({ name, threads, flops, cells }, { peers, peaks }, markdown) {
   const { gops, yardstick } = peaks.find((peak) => peak.threads === threads)
@@ -13,11 +15,7 @@ function timings({ name, threads, flops, cells }, { peers, peaks }, markdown) {
     const share = flops / (ms * 1e6) / gops?.[peak]
     return input === 'pixels' && Number.isFinite(share) ? `${number(ms)} (${number(share, 2)})` : number(ms)
   }
-  const header = [
-    `${name}, ${threads} thread${threads > 1 ? 's' : ''}`,
-    'precision',
-    ...columns.map(({ input, batch }) => `${input}, batch ${batch}`),
-  ]
+  const header = [`${name}, ${threadsText(threads)}`, 'precision', ...columns.map(({ input, batch }) => `${input}, batch ${batch}`)]
   const rows = peers.map((peer) => [
     peer.name,
     peer.precision,
@@ -66,7 +64,7 @@ function peakText({ threads, gops, by, missing }) {
   const found = Object.entries(gops).map(([precision, rate]) => `${precision} ${rate.toFixed(0)} (${by[precision]})`)
   const without = ['bf16', 'int8'].filter((precision) => !gops[precision])
   const lacks = without.length > 0 ? `; this CPU has no instruction for dots of ${without.join(' and ')}, so no peak and no share` : ''
-  return `arithmetic peak of ${threads} thread${threads > 1 ? 's' : ''}, GOP/s: ${found.join(', ')}${lacks}`
+  return `arithmetic peak of ${threadsText(threads)}, GOP/s: ${found.join(', ')}${lacks}`
 }
 
 function conditions(results) {
@@ -83,7 +81,7 @@ function conditions(results) {
     ...left.map(({ name, why }) => `not measured: ${name} (${why})`),
     ...models.map(({ name, threads, agreement }) => {
       const pairs = agreement.map(({ peers, distance }) => `${peers[1]} ${distance.toExponential(1)}`)
-      return `${name}, ${threads} threads: distance of vectors of the same pixel values to ${agreement[0]?.peers[0] ?? ''}'s: ${pairs.join(', ')}`
+      return `${name}, ${threadsText(threads)}: distance of vectors of the same pixel values to ${agreement[0]?.peers[0] ?? ''}'s: ${pairs.join(', ')}`
     }),
     ...models
       .filter(({ jpegCosine }) => jpegCosine)

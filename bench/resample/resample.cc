@@ -1,5 +1,5 @@
-// One resize, timed: the engine's own, on one thread, with the instruction set that VITRINE_ISA names or the best. Built by CMakeLists.txt as
-// vitrine_bench_resample. A picture of its own for every call: coefficients are computed and memory is taken each time, as by Pillow.
+// One resize, timed: the engine's own, on one thread, with the instruction set that VITRINE_ISA names or the best. Built by CMakeLists.txt
+// as vitrine_bench_resample. A picture of its own for every call: coefficients are computed and memory is taken each time, as by Pillow.
 // Usage: IN.rgb WIDTH HEIGHT OUT_WIDTH OUT_HEIGHT OUT.rgb MILLISECONDS → the resized picture in OUT.rgb and one line of JSON: instruction
 // set, least milliseconds of a call, calls, and CPU seconds. Before it: ../resample.mjs.
 #include <algorithm>
@@ -19,9 +19,7 @@ int Fail(const char* what, const char* why) {
   return 1;
 }
 
-double Milliseconds() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double Milliseconds() { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 }  // namespace
 
@@ -32,7 +30,8 @@ int main(int argc, char** argv) {
   if (width < 1 || height < 1 || out_width < 1 || out_height < 1) return Fail("usage", "sizes are from 1");
   std::vector<uint8_t> picture(size_t(width) * size_t(height) * 3), out(size_t(out_width) * size_t(out_height) * 3);
   std::FILE* file = std::fopen(argv[1], "rb");
-  if (file == nullptr || std::fread(picture.data(), 1, picture.size(), file) != picture.size()) return Fail(argv[1], "cannot be read, or is too short");
+  if (file == nullptr || std::fread(picture.data(), 1, picture.size(), file) != picture.size())
+    return Fail(argv[1], "cannot be read, or is too short");
   std::fclose(file);
 
   const IsaEntry* isa;
