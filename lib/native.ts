@@ -200,6 +200,10 @@ export interface NativeCounters {
   blocksBegun: number
   models: number
   weightBytes: number
+  /** Everything that the addon holds in pages of its own: weights, activations, crops, coefficients, position grids. */
+  pagesBytes: number
+  /** Everything that it keeps for the jobs of images, in use or not. */
+  recycledBytes: number
   environments: number
   poolThreads: number
   /** ONNX Runtime sessions that exist, runs begun by them, and images in those runs. */

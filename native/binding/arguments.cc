@@ -190,8 +190,8 @@ EncoderSpec ReadSpec(Napi::Value value) {
   return spec;
 }
 
-std::vector<Output> ReadOutputs(Napi::Value value) {
-  std::vector<Output> outputs;
+RecycledVector<Output> ReadOutputs(Napi::Value value) {
+  RecycledVector<Output> outputs;
   ForEach(value, "outputs", [&](Napi::Value item) {
     const Napi::Object object = Object(item, "output");
     Output output{
@@ -216,7 +216,9 @@ std::vector<Output> ReadOutputs(Napi::Value value) {
 
 ImageArgument ReadImage(Napi::Value value) {
   const Napi::Object object = Object(value, "image");
-  ImageArgument image{.input = {}, .buffer = object.Get("data"), .is_picture = String(object.Get("kind"), "kind") == "picture"};
+  ImageArgument image{.input = {},
+                      .buffer = object.Get("data"),
+                      .is_picture = OneOf<bool>(object.Get("kind"), "kind", {{"picture", true}, {"pixels", false}})};
   const int32_t width = Side(object, "width"), height = Side(object, "height");
   size_t length = 0;
   int64_t channels = 3;

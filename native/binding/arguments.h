@@ -13,7 +13,7 @@
 namespace vitrine {
 
 EncoderSpec ReadSpec(Napi::Value value);
-std::vector<Output> ReadOutputs(Napi::Value value);
+RecycledVector<Output> ReadOutputs(Napi::Value value);
 
 // Parts of a spec that other arguments have too. ReadFiles: `files` and `stamps`.
 Tensor ReadTensor(Napi::Value value, const char* role);

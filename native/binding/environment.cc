@@ -1,6 +1,8 @@
 // Begin, settle and close, behind environment.h.
 #include "environment.h"
 
+#include <utility>
+
 #include "../engine/scheduler.h"
 #include "job.h"
 
@@ -14,6 +16,8 @@ Environment::Environment(Napi::Env env) : env_(env) {
     throw Napi::Error::New(env, "vitrine: the environment gives no thread-safe function");
   }
   napi_unref_threadsafe_function(env, mailbox_->wake_);
+  cancel_ = Napi::Persistent(Napi::Function::New(
+      env, [this](const Napi::CallbackInfo& info) { CancelJob(info); }, "cancel"));
   // Hooks run last in, first out: ours before the thread-safe function's own.
   napi_add_env_cleanup_hook(env, Close, this);
 }
@@ -23,8 +27,30 @@ void Environment::Begin(std::shared_ptr<Job> job) {
     std::lock_guard lock(mailbox_->mutex_);
     mailbox_->awaited_++;
   }
-  if (in_flight_.empty()) napi_ref_threadsafe_function(env_, mailbox_->wake_);
-  in_flight_.insert(std::move(job));
+  if (first_in_flight_ == nullptr) napi_ref_threadsafe_function(env_, mailbox_->wake_);
+  Job& added = *job;
+  added.next_ = first_in_flight_;
+  if (first_in_flight_ != nullptr) first_in_flight_->previous_ = &added;
+  first_in_flight_ = &added;
+  added.in_flight_self_ = std::move(job);
+}
+
+// Takes the job out of the list; the last that the environment knows of it.
+std::shared_ptr<Job> Environment::End(Job& job) {
+  (job.previous_ != nullptr ? job.previous_->next_ : first_in_flight_) = job.next_;
+  if (job.next_ != nullptr) job.next_->previous_ = job.previous_;
+  job.previous_ = job.next_ = nullptr;
+  return std::move(job.in_flight_self_);
+}
+
+// Those begun last come first: what is cancelled is rarely old.
+void Environment::CancelJob(const Napi::CallbackInfo& info) {
+  const double id = info.This().IsObject() ? info.This().As<Napi::Object>().Get("id").ToNumber().DoubleValue() : 0;
+  for (Job* job = first_in_flight_; job != nullptr; job = job->next_) {
+    if (double(job->id_) != id) continue;
+    const std::shared_ptr<Job> kept = job->in_flight_self_;
+    return kept->Cancel();
+  }
 }
 
 void Mailbox::Deliver(std::shared_ptr<Job> job) {
@@ -34,8 +60,10 @@ void Mailbox::Deliver(std::shared_ptr<Job> job) {
     delivered_.notify_one();
     return;
   }
-  ready_.push_back(std::move(job));
-  if (ready_.size() == 1) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+  const bool first = first_ready_ == nullptr;
+  (first ? first_ready_ : last_ready_->next_ready_) = job.get();
+  last_ready_ = job.get();
+  if (first) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
 }
 
 void Environment::Wake(napi_env env, napi_value, void* self, void*) {
@@ -43,21 +71,22 @@ void Environment::Wake(napi_env env, napi_value, void* self, void*) {
 }
 
 void Environment::SettleReady(Napi::Env env) {
-  std::vector<std::shared_ptr<Job>> ready;
+  Job* ready = nullptr;
   {
     std::lock_guard lock(mailbox_->mutex_);
-    ready.swap(mailbox_->ready_);
+    ready = std::exchange(mailbox_->first_ready_, nullptr);
   }
-  for (const std::shared_ptr<Job>& job : ready) {
+  while (ready != nullptr) {
     const Napi::HandleScope scope(env);
+    const std::shared_ptr<Job> job = End(*ready);
+    ready = job->next_ready_;
     try {
       job->Settle(env);
     } catch (...) {
       // Making the result failed: the environment is being terminated, nobody waits for it.
     }
-    in_flight_.erase(job);
   }
-  if (in_flight_.empty()) napi_unref_threadsafe_function(env, mailbox_->wake_);
+  if (first_in_flight_ == nullptr) napi_unref_threadsafe_function(env, mailbox_->wake_);
 }
 
 // The environment ends: its own jobs are cancelled and awaited, nobody else's. After this no thread calls into it.
@@ -69,14 +98,13 @@ void Environment::Close(void* data) {
     std::lock_guard lock(mailbox.mutex_);
     mailbox.closing_ = true;
   }
-  for (const std::shared_ptr<Job>& job : self->in_flight_) job->Cancel();
+  for (Job* job = self->first_in_flight_; job != nullptr; job = job->next_) job->Cancel();
   {
     std::unique_lock lock(mailbox.mutex_);
     mailbox.delivered_.wait(lock, [&mailbox] { return mailbox.awaited_ == 0; });
-    mailbox.ready_.clear();
+    mailbox.first_ready_ = nullptr;
   }
-  for (const std::shared_ptr<Job>& job : self->in_flight_) job->Unpin(self->env_);
-  self->in_flight_.clear();
+  while (self->first_in_flight_ != nullptr) self->End(*self->first_in_flight_)->Unpin(self->env_);
   Scheduler::Get().Release();
 }
 

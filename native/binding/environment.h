@@ -5,10 +5,9 @@
 #include <napi.h>
 
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
-#include <unordered_set>
-#include <vector>
 
 namespace vitrine {
 
@@ -26,8 +25,10 @@ class Mailbox {
   std::condition_variable delivered_;
   napi_threadsafe_function wake_ = nullptr;
   bool closing_ = false;
-  int64_t awaited_ = 0;                      // jobs begun and not delivered
-  std::vector<std::shared_ptr<Job>> ready_;  // delivered and not settled
+  int64_t awaited_ = 0;  // jobs begun and not delivered
+  // Delivered and not settled, in order; the environment keeps them.
+  Job* first_ready_ = nullptr;
+  Job* last_ready_ = nullptr;
 };
 
 class Environment {
@@ -42,15 +43,23 @@ class Environment {
 
   // The job is in flight: it is kept, and the process with it, until it has settled.
   void Begin(std::shared_ptr<Job> job);
+  // For the number of a job, by which cancel() finds it.
+  uint64_t NextId() { return ++ids_; }
+  // cancel() of every handle { id, cancel }: one function for all, so that a handle holds nothing of ours.
+  Napi::Function cancel() const { return cancel_.Value(); }
 
  private:
   static void Wake(napi_env env, napi_value, void* self, void*);
   static void Close(void* self);
   void SettleReady(Napi::Env env);
+  void CancelJob(const Napi::CallbackInfo& info);
+  std::shared_ptr<Job> End(Job& job);
 
   const Napi::Env env_;
   const std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
-  std::unordered_set<std::shared_ptr<Job>> in_flight_;
+  Napi::FunctionReference cancel_;
+  Job* first_in_flight_ = nullptr;
+  uint64_t ids_ = 0;
   bool closing_ = false;
 };
 

@@ -40,9 +40,10 @@ class ImageJob : public Job {
 
 class EncodeJob final : public ImageJob {
  public:
-  EncodeJob(Napi::Env env, const OpenModel& model, const ImageArgument& image, std::vector<Output> outputs)
+  EncodeJob(Napi::Env env, const OpenModel& model, const ImageArgument& image, RecycledVector<Output> outputs)
       : ImageJob(env, model.lane, image), weights_(model.weights), outputs_(std::move(outputs)) {}
 
+  const RecycledVector<Output>& outputs() const { return outputs_; }
   void AddDestination(Napi::Env env, Napi::Value sink, float* destination) {
     Pin(env, sink);
     destinations_.push_back(destination);
@@ -56,8 +57,8 @@ class EncodeJob final : public ImageJob {
   }
 
   std::shared_ptr<const Weights> weights_;
-  const std::vector<Output> outputs_;
-  std::vector<float*> destinations_;
+  const RecycledVector<Output> outputs_;
+  RecycledVector<float*> destinations_;
 };
 
 class CropJob final : public ImageJob {
@@ -85,7 +86,7 @@ Napi::Value RunImage(const Napi::CallbackInfo& info, const OpenModel& model) {
   const Napi::Env env = info.Env();
   if (model.weights == nullptr) throw ToError(env, Status::Error("ERR_MODEL_CLOSED", "the model was closed"));
   const ImageArgument image = ReadImage(info[0]);
-  std::vector<Output> outputs = ReadOutputs(info[1]);
+  RecycledVector<Output> outputs = ReadOutputs(info[1]);
   const int64_t row = ReadInteger(info[3], "row", 0, int64_t{1} << 40);
   int64_t tokens = 0;
   if (const Status status = CountTokens(*model.weights, image.input.height, image.input.width, &tokens); !status.ok())
@@ -93,12 +94,12 @@ Napi::Value RunImage(const Napi::CallbackInfo& info, const OpenModel& model) {
   if (!info[2].IsArray() || info[2].As<Napi::Array>().Length() != outputs.size()) {
     throw ToError(env, Status::Error("ERR_INTERNAL", "argument sinks: expected one per output"));
   }
-  auto job = std::make_shared<EncodeJob>(env, model, image, outputs);
+  auto job = std::allocate_shared<EncodeJob>(Recycled<EncodeJob>(), env, model, image, std::move(outputs));
   // Pinned references must be let go where a later sink is refused.
   try {
-    for (uint32_t i = 0; i < outputs.size(); i++) {
+    for (uint32_t i = 0; i < job->outputs().size(); i++) {
       int64_t length = 0;
-      if (const Status status = OutputLength(*model.weights, tokens, outputs[i], &length); !status.ok()) throw ToError(env, status);
+      if (const Status status = OutputLength(*model.weights, tokens, job->outputs()[i], &length); !status.ok()) throw ToError(env, status);
       const Napi::Value sink = info[2].As<Napi::Array>().Get(i);
       job->AddDestination(env, sink, ReadFloatSink(sink, row, length));
     }
@@ -118,7 +119,7 @@ Napi::Value Crop(const Napi::CallbackInfo& info) {
   const int64_t row = ReadInteger(info[2], "row", 0, int64_t{1} << 40), length = int64_t(image.input.width) * image.input.height * 3;
   uint8_t* destination = ReadByteSink(info[1], row, length);
   static const auto* lane = new std::shared_ptr<Lane>(std::make_shared<Lane>(kMostThreads));  // crops of all models: never destroyed
-  auto job = std::make_shared<CropJob>(env, *lane, image, *isa->kernels, info[1], destination);
+  auto job = std::allocate_shared<CropJob>(Recycled<CropJob>(), env, *lane, image, *isa->kernels, info[1], destination);
   try {
     return Job::Start(env, job);
   } catch (...) {

@@ -4,6 +4,8 @@
 #include "../engine/counters.h"
 #include "../kernels/dispatch.h"
 #include "../platform/cpu_limits.h"
+#include "../platform/memory.h"
+#include "../platform/recycled.h"
 #include "results.h"
 
 #ifndef VITRINE_VERSION
@@ -43,6 +45,8 @@ Napi::Value ReadCounters(const Napi::CallbackInfo& info) {
   set("blocksBegun", counters.blocks_begun);
   set("models", counters.models);
   set("weightBytes", counters.weight_bytes);
+  result["pagesBytes"] = double(PagesBytes());
+  result["recycledBytes"] = double(RecycledBytes());
   set("environments", counters.environments);
   set("poolThreads", counters.pool_threads);
   set("onnxSessions", counters.onnx_sessions);

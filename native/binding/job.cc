@@ -17,10 +17,10 @@ Napi::Object Job::Start(Napi::Env env, std::shared_ptr<Job> job) {
   if (napi_create_promise(env, &job->deferred_, &promise) != napi_ok) throw Napi::Error::New(env);
   Napi::Object handle = Napi::Object::New(env);
   handle.Set("promise", promise);
-  // The handle may outlive the job by far: it holds no more than a way to it.
-  handle.Set("cancel", Napi::Function::New(env, [weak = std::weak_ptr<Job>(job)](const Napi::CallbackInfo&) {
-               if (const std::shared_ptr<Job> running = weak.lock()) running->Cancel();
-             }));
+  // The handle may outlive the job by far: it holds no more than its number, which cancel() reads of `this`.
+  job->id_ = environment.NextId();
+  handle.Set("id", double(job->id_));
+  handle.Set("cancel", environment.cancel());
   environment.Begin(job);
   if (!Scheduler::Get().Submit(job))
     job->Deliver(Status::Error("ERR_OUT_OF_MEMORY", "the system gives this process no thread to compute on"));

@@ -6,10 +6,10 @@
 
 #include <chrono>
 #include <memory>
-#include <vector>
 
 #include "../engine/scheduler.h"
 #include "../engine/status.h"
+#include "../platform/recycled.h"
 #include "environment.h"
 
 namespace vitrine {
@@ -52,9 +52,18 @@ class Job : public Task {
     return std::chrono::duration<double, std::milli>(to - from).count();
   }
 
+  friend class Environment;
+  friend class Mailbox;
+  // The environment's, while it keeps the job: what its handle calls it, and its neighbours in the list.
+  uint64_t id_ = 0;
+  std::shared_ptr<Job> in_flight_self_;
+  Job* previous_ = nullptr;
+  Job* next_ = nullptr;
+  Job* next_ready_ = nullptr;  // under the mailbox's mutex
+
   const std::shared_ptr<Mailbox> mailbox_;
   napi_deferred deferred_ = nullptr;
-  std::vector<napi_ref> pins_;
+  RecycledVector<napi_ref> pins_;
   Status status_;
   Progress progress_ = Progress::kDone;
   const Clock::time_point started_ = Clock::now();

@@ -6,6 +6,7 @@
 
 #include <initializer_list>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "results.h"
@@ -42,9 +43,12 @@ inline std::string String(Napi::Value value, const char* what) {
 
 template <class T>
 T OneOf(Napi::Value value, const char* what, std::initializer_list<std::pair<const char*, T>> names) {
-  const std::string name = String(value, what);
+  if (!value.IsString()) Expected(value, what, "a string");
+  char name[32];  // longer ones are cut, and none of the names
+  size_t length = 0;
+  if (napi_get_value_string_utf8(value.Env(), value, name, sizeof name, &length) != napi_ok) throw Napi::Error::New(value.Env());
   for (const auto& [known, meaning] : names) {
-    if (name == known) return meaning;
+    if (std::string_view(name, length) == known) return meaning;
   }
   Expected(value, what, "another name than the one found");
 }

@@ -66,8 +66,7 @@ struct BlockCounted {
 
 class Encoder {
  public:
-  Encoder(const Weights& weights, int64_t tokens, const std::vector<Output>& outputs, const std::vector<float*>& destinations,
-          Worker& worker)
+  Encoder(const Weights& weights, int64_t tokens, std::span<const Output> outputs, std::span<float* const> destinations, Worker& worker)
       : w_(weights), t_(tokens), outputs_(outputs), destinations_(destinations), worker_(worker), stages_{*weights.kernels, worker.team} {}
 
   Status Run(const ImageInput& image, const std::atomic<bool>& cancelled);
@@ -82,8 +81,8 @@ class Encoder {
 
   const Weights& w_;
   const int64_t t_;
-  const std::vector<Output>& outputs_;
-  const std::vector<float*>& destinations_;
+  const std::span<const Output> outputs_;
+  const std::span<float* const> destinations_;
   Worker& worker_;
   const Stages stages_;
   Activations a_;
@@ -201,19 +200,19 @@ Status Encoder::Write(int64_t layer) {
 }  // namespace
 
 Status CountTokens(const Weights& weights, int32_t height, int32_t width, int64_t* tokens) {
-  const std::string size = std::to_string(height) + "×" + std::to_string(width);
+  const auto size = [&] { return std::to_string(height) + "×" + std::to_string(width); };
   if (height <= 0 || width <= 0 || height % weights.patch_height != 0 || width % weights.patch_width != 0) {
-    return Status::Error("ERR_IMAGE_SIZE", "an image of " + size + " pixels is not made of whole patches of " +
+    return Status::Error("ERR_IMAGE_SIZE", "an image of " + size() + " pixels is not made of whole patches of " +
                                                std::to_string(weights.patch_height) + "×" + std::to_string(weights.patch_width));
   }
   *tokens = weights.prefix_rows + int64_t(height / weights.patch_height) * (width / weights.patch_width);
   if (*tokens > kMostTokens || height > kLargestSide || width > kLargestSide) {
-    return Status::Error("ERR_IMAGE_SIZE", "an image of " + size + " pixels is too large to encode");
+    return Status::Error("ERR_IMAGE_SIZE", "an image of " + size() + " pixels is too large to encode");
   }
   return Status::Ok();
 }
 
-Status Encode(const Weights& weights, const ImageInput& image, const std::vector<Output>& outputs, const std::vector<float*>& destinations,
+Status Encode(const Weights& weights, const ImageInput& image, std::span<const Output> outputs, std::span<float* const> destinations,
               const std::atomic<bool>& cancelled, Worker& worker) {
   int64_t tokens = 0;
   if (Status status = CountTokens(weights, image.height, image.width, &tokens); !status.ok()) return status;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <atomic>
-#include <vector>
+#include <span>
 
 #include "geometry.h"
 #include "spec.h"
@@ -26,7 +26,7 @@ Status CountTokens(const Weights& weights, int32_t height, int32_t width, int64_
 
 // Writes outputs[i] to destinations[i], OutputLength floats. ERR_ABORTED within a block after `cancelled` was raised; ERR_IMAGE_DIMS,
 // ERR_IMAGE_SIZE, ERR_POOL_UNAVAILABLE, ERR_OUT_OF_MEMORY. The bits of a result depend on the image, the weights and the kernels alone.
-Status Encode(const Weights& weights, const ImageInput& image, const std::vector<Output>& outputs, const std::vector<float*>& destinations,
+Status Encode(const Weights& weights, const ImageInput& image, std::span<const Output> outputs, std::span<float* const> destinations,
               const std::atomic<bool>& cancelled, Worker& worker);
 
 }  // namespace vitrine

@@ -126,7 +126,7 @@ bool WriteOutput(const Weights& weights, const Stages& stages, Arena& arena, con
   }
   if (output.normalize) {
     // Lone rows as they are stay vectors of their own.
-    const std::vector<PoolTerm>& read = output.branches[0].terms;
+    const RecycledVector<PoolTerm>& read = output.branches[0].terms;
     const int64_t vector = direct && read.size() == 1 && !read[0].mean ? weights.dim : length;
     for (int64_t at = 0; at < length; at += vector) NormalizeLength(out + at, vector);
   }

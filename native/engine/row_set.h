@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
+
+#include "../platform/recycled.h"
 
 namespace vitrine {
 
@@ -41,7 +42,7 @@ class RowSet {
     return rest;
   }
 
-  const std::vector<RowRange>& ranges() const { return ranges_; }
+  const RecycledVector<RowRange>& ranges() const { return ranges_; }
   bool empty() const { return ranges_.empty(); }
   int64_t count() const {
     int64_t count = 0;
@@ -50,7 +51,7 @@ class RowSet {
   }
 
  private:
-  std::vector<RowRange> ranges_;
+  RecycledVector<RowRange> ranges_;
 };
 
 }  // namespace vitrine

@@ -119,8 +119,7 @@ void Scheduler::WorkerMain(Worker& self) {
     if (counters.models.load() == 0) {  // nothing to compute with: give back what images needed
       self.arena.Free();
       self.picture.arena.Free();
-      self.scratch.Free();
-      self.team.FreeScratch();
+      self.team.scratch().Free();
     }
     sleepers_.fetch_add(1);
     wake_.wait(lock, [this] { return stopping_ || NextLane() != nullptr || TeamToHelp(true) != nullptr; });
@@ -179,7 +178,7 @@ Scheduler::Helped Scheduler::HelpSome(Worker& self, std::unique_lock<std::mutex>
   Team::Help last = Team::Help::kNothingNow;
   const auto wanted_elsewhere = [this] { return runnable_.load(std::memory_order_relaxed) > 0; };
   do {
-    while (!wanted_elsewhere() && (last = owner->team.HelpOnce(serial, self.scratch)) == Team::Help::kWorked) worked = true;
+    while (!wanted_elsewhere() && (last = owner->team.HelpOnce(serial, self.team.scratch())) == Team::Help::kWorked) worked = true;
     if (last == Team::Help::kTaskOver) break;
   } while (!wanted_elsewhere() && Spin([&] {
     return wanted_elsewhere() || owner->team.HasOpenChunks() || owner->team.serial() != serial;

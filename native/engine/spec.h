@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../kernels/activation.h"
+#include "../platform/recycled.h"
 
 namespace vitrine {
 
@@ -102,7 +103,8 @@ struct EncoderSpec {
   }
 };
 
-// One result per image. A branch concatenates its terms and may send them through a head; branches are averaged (DeiT's two heads).
+// One result per image; read anew for every image, hence recycled. A branch concatenates its terms and may send them through a head;
+// branches are averaged (DeiT's two heads).
 struct PoolTerm {
   int64_t row;      // first token row
   int64_t count;    // rows; -1: to the end
@@ -110,12 +112,12 @@ struct PoolTerm {
   bool after_norm;  // read after the final norm, else before it
 };
 struct PoolBranch {
-  std::vector<PoolTerm> terms;
+  RecycledVector<PoolTerm> terms;
   int32_t head;
 };  // head: index into heads_out, -1: none
 struct Output {
   enum class Kind : uint8_t { kPool, kAttention } kind;  // kAttention: softmax of the last block, row 0 over the patches [heads, patches]
-  std::vector<PoolBranch> branches;
+  RecycledVector<PoolBranch> branches;
   bool normalize;  // unit length: each token of a lone run of rows, else the whole result
   int32_t layer;   // tokens after this many blocks; -1: after the last
 };

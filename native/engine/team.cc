@@ -28,16 +28,16 @@ bool Team::HasOpenChunks() const {
 }
 
 bool Team::RunPhases(int64_t count, int64_t scratch_bytes, ChunkFn chunk, const void* context) {
-  if (!owner_scratch_.Ensure(scratch_bytes)) return false;
+  if (!scratch_.Ensure(scratch_bytes)) return false;
   if (width() <= 1) {
-    for (int64_t i = 0; i < count; i++) chunk(context, i, owner_scratch_.data());
+    for (int64_t i = 0; i < count; i++) chunk(context, i, scratch_.data());
     return true;
   }
   scratch_bytes_.store(scratch_bytes, std::memory_order_relaxed);
   for (int64_t base = 0; base < count; base += kMostChunks) {
     const auto chunks = int32_t(std::min(count - base, kMostChunks));
     if (chunks == 1) {
-      chunk(context, base, owner_scratch_.data());
+      chunk(context, base, scratch_.data());
     } else {
       AwaitHelpers(uint32_t(chunks) - RunPhase(chunks, chunk, context, base));
     }
@@ -58,7 +58,7 @@ uint32_t Team::RunPhase(int32_t count, ChunkFn chunk, const void* context, int64
   for (uint64_t ticket = ticket_.load(std::memory_order_relaxed); Front(ticket) < Back(ticket);) {
     const uint32_t share = Share(ticket, width());
     if (!ticket_.compare_exchange_weak(ticket, WithoutFront(ticket, share), std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
-    for (uint32_t i = 0; i < share; i++) chunk(context, base + Front(ticket) + i, owner_scratch_.data());
+    for (uint32_t i = 0; i < share; i++) chunk(context, base + Front(ticket) + i, scratch_.data());
     ran += share;
     ticket = ticket_.load(std::memory_order_relaxed);
   }

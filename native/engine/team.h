@@ -54,7 +54,8 @@ class Team {
   enum class Help : uint8_t { kWorked, kNothingNow, kTaskOver };
   Help HelpOnce(uint64_t serial, Scratch& scratch);
 
-  void FreeScratch() { owner_scratch_.Free(); }
+  // Of this team's thread, for the chunks that it runs as an owner and, between its own tasks, as a helper of others.
+  Scratch& scratch() { return scratch_; }
 
  private:
   using ChunkFn = void (*)(const void* context, int64_t index, void* scratch);
@@ -76,7 +77,7 @@ class Team {
   std::condition_variable helper_done_;
 
   uint32_t epoch_ = 0;
-  Scratch owner_scratch_;
+  Scratch scratch_;
   PhaseOpened opened_ = nullptr;
   void* opened_context_ = nullptr;
 };

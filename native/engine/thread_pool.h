@@ -18,7 +18,6 @@ struct Worker {
   Team team;    // shares the task that it owns with helpers
   Arena arena;  // activations of that task
   PictureScratch picture;
-  Scratch scratch;  // of the chunks that it runs as a helper
   // Under the scheduler's mutex: whether it owns a task now, of which lane, and how many threads help it.
   bool owns = false;
   std::shared_ptr<Lane> lane;

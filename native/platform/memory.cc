@@ -1,6 +1,7 @@
 // mmap with huge pages behind memory.h.
 #include "memory.h"
 
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -17,6 +18,12 @@
 #endif
 
 namespace vitrine {
+
+namespace {
+std::atomic<int64_t> mapped_bytes{0};
+}
+
+int64_t PagesBytes() { return mapped_bytes.load(); }
 
 void TrimHeap() {
 #if defined(__GLIBC__)
@@ -39,12 +46,14 @@ bool Pages::Allocate(size_t bytes) {
   if (data_ == nullptr) return false;
   std::memset(data_, 0, bytes);
   size_ = bytes;
+  mapped_bytes += int64_t(size_);
   return true;
 }
 
 void Pages::Free() {
   Allow(data_, size_);
   _aligned_free(data_);
+  mapped_bytes -= int64_t(size_);
   data_ = nullptr, size_ = 0;
 }
 
@@ -77,12 +86,14 @@ bool Pages::Allocate(size_t bytes) {
   }
   data_ = start;
   size_ = bytes;
+  mapped_bytes += int64_t(size_);
   return true;
 }
 
 void Pages::Free() {
   Allow(data_, size_);  // for whoever gets these addresses next
   if (data_ != nullptr) munmap(data_, size_);
+  mapped_bytes -= int64_t(size_);
   data_ = nullptr, size_ = 0;
 }
 

@@ -3,11 +3,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace vitrine {
 
 // Gives what other libraries have freed back to the system, where the C library keeps it for itself otherwise.
 void TrimHeap();
+
+// Bytes of all Pages that exist.
+int64_t PagesBytes();
 
 // One mapping, zeroed, 64-byte aligned at least. Moves, does not copy.
 class Pages {
