@@ -44,6 +44,12 @@ inline Vec SelectLess(Vec a, Vec b, Vec then, Vec otherwise) {
 }
 inline Vec Round(Vec x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 inline Vec ScaleByPower(Vec x, Vec n) { return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(n, _mm512_set1_ps(-125), _CMP_NLT_UQ), x, n); }
+inline Vec AddToExponent(Vec x, Vec n) {
+  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_slli_epi32(_mm512_castps_si512(n), 23)));
+}
+using Exponents = __m512i;
+inline Exponents ExponentsOf(Vec x) { return _mm512_srli_epi32(_mm512_castps_si512(x), 23); }
+inline Vec Pick(const float (&table)[8], Exponents of) { return _mm512_permutexvar_ps(of, _mm512_broadcast_f32x8(_mm256_load_ps(table))); }
 
 inline float SumLanes(Vec x) {
   const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));

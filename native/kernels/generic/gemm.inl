@@ -44,7 +44,13 @@ template <class Finish, class Result, class Dot>
 void FinishStore(const GemmCall& call, const TileSums<Dot>& tile) {
   auto* c = static_cast<typename Result::Value*>(call.c) + tile.row * call.ldc + tile.panel * kColumns;
   WithActivation<Result::kRough>(call.activation, [&](auto tag) {
-    ForSums<Finish>(call, tile, [&](int64_t r, int v, Vec sum) { Result::Put(c + r * call.ldc + v * kLanes, tag.Of(sum)); });
+    const Finish finish(call, tile.panel);
+    for (int64_t r = 0; r < tile.rows; r++) {
+      Vec row[kTileVecs];
+      VITRINE_EACH(kTileVecs) row[m] = finish.Of(tile.sums + r * kColumns + m * kLanes, tile.row + r, m);
+      tag.Of(row);
+      VITRINE_EACH(kTileVecs) Result::Put(c + r * call.ldc + m * kLanes, row[m]);
+    }
   });
 }
 

@@ -64,6 +64,18 @@ inline Vec ScaleByPower(Vec x, Vec n) {
   const Vec scaled = _mm_castsi128_ps(_mm_add_epi32(_mm_castps_si128(x), exponent));
   return _mm_and_ps(scaled, _mm_cmpnlt_ps(n, _mm_set1_ps(-125)));
 }
+// x·2ⁿ for x in [0.7, 1.5], where n comes as the float 1.5·2²³ + n, which has n in its low bits; x = 1 with n = -127 gives 0
+inline Vec AddToExponent(Vec x, Vec n) {
+  return _mm_castsi128_ps(_mm_add_epi32(_mm_castps_si128(x), _mm_slli_epi32(_mm_castps_si128(n), 23)));
+}
+// table[e & 7] by lane, e being the biased exponents of floats ≥ 0; the table is 32-byte aligned
+using Exponents = __m128i;
+inline Exponents ExponentsOf(Vec x) { return _mm_srli_epi32(_mm_castps_si128(x), 23); }
+inline Vec Pick(const float (&table)[8], Exponents of) {
+  alignas(16) uint32_t e[4];
+  _mm_store_si128(reinterpret_cast<__m128i*>(e), of);
+  return _mm_setr_ps(table[e[0] & 7], table[e[1] & 7], table[e[2] & 7], table[e[3] & 7]);
+}
 
 // Over the lanes, in one fixed order
 inline float SumLanes(Vec x) {
