@@ -127,7 +127,7 @@ export async function prepareModel(cache, name, sources, writeOnnx) {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === id) return folder
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  const shape = shapes[name.replace(/^cuda-/, '')]
+  const shape = shapes[name.replace(/^(cuda|soak)-/, '')]
   writeConfigs(folder, shape)
   writeSafetensors(join(folder, 'model.safetensors'), shape)
   await writeOnnx(folder)
