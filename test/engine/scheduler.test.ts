@@ -151,3 +151,21 @@ test('jobs of small and large images one after another', async () => {
   }
   model.close()
 })
+
+test.skipIf(process.env.VITRINE_SANITIZED)('what jobs leave behind for the next ones is bounded, however many there were', async () => {
+  const { model, begin } = await start(1)
+  const recycled = () => native().counters().recycledBytes
+  const jobs = Array.from({ length: 6000 }, () => begin())
+  const outcomes = jobs.map(settled)
+  const most = recycled()
+  for (const job of jobs.reverse()) job.cancel()
+  await Promise.all(outcomes)
+  await run(model, slow.spec, image(), [cls])
+  expect(most).toBeGreaterThan(4 << 20)
+  // A megabyte for each of the sizes that jobs and their lists have.
+  expect(recycled()).toBeLessThanOrEqual(3 << 20)
+  const kept = recycled()
+  await Promise.all(Array.from({ length: 10 }, () => settled(begin())))
+  expect(recycled()).toBe(kept)
+  model.close()
+})
