@@ -9,7 +9,7 @@
 
 #include "../platform/red_zone.h"
 #include "counters.h"
-#include "quantise_weights.h"
+#include "norm_fold.h"
 #include "spec_check.h"
 
 namespace vitrine {
@@ -234,8 +234,7 @@ void Packer::Fold(const LinearPlan& plan, float* rows) {
   for (int64_t first = 0; first < plan.n && !failed_ && !cancelled_; first += plan.gemm->columns) {
     const int64_t count = std::min<int64_t>(plan.gemm->columns, plan.n - first);
     if (Status status = reader_.ReadRows(plan.linear->weight, first, count, plan.k, rows); !status.ok()) return Fail(std::move(status));
-    for (int64_t j = 0; j < count; j++)
-      for (int64_t k = 0; k < plan.k; k++) plan.fold[k] = std::max(plan.fold[k], std::abs(rows[j * plan.k + k]));
+    for (int64_t j = 0; j < count; j++) RaiseToLargest(rows + j * plan.k, plan.k, plan.fold);
   }
   float *gamma = rows, *beta = rows + plan.k;
   if (Status status = reader_.ReadRows(plan.norm.norm->gamma, 0, plan.k, 1, gamma); !status.ok()) return Fail(std::move(status));
@@ -253,10 +252,13 @@ void Packer::PackPanel(const LinearPlan& plan, int64_t panel, float* rows) {
   if (plan.scale != nullptr) ReadSlice(plan, *plan.layer_scale, panel, 1, plan.scale + panel * nr);
   if (failed_) return;
   for (int64_t j = 0; j < nr && plan.column_scale != nullptr; j++) {
-    float* row = rows + j * plan.k;
-    for (int64_t k = 0; k < plan.k && plan.fold != nullptr; k++) row[k] *= plan.fold[k];
-    // In place: a byte lies before the float that it comes from.
-    QuantiseRow(row, plan.k, reinterpret_cast<int8_t*>(row), plan.column_scale + panel * nr + j, plan.column_sum + panel * nr + j);
+    float* row = rows + j * plan.k;  // bytes over the floats that they come from
+    kernels_.quantize_weights({.w = row,
+                               .fold = plan.fold,
+                               .k = plan.k,
+                               .q = reinterpret_cast<int8_t*>(row),
+                               .scale = plan.column_scale + panel * nr + j,
+                               .sum = plan.column_sum + panel * nr + j});
   }
   plan.gemm->pack_panel(columns, plan.k, plan.panels + panel * plan.panel_bytes);
   if (plan.byte_panels == nullptr) return;

@@ -49,6 +49,7 @@ Kernels Overlay(Kernels under, const Kernels& over) {
   if (over.attention.run != nullptr) under.attention = over.attention;
   if (over.attention_bf16.run != nullptr) under.attention_bf16 = over.attention_bf16;
   if (over.quantize != nullptr) under.quantize = over.quantize;
+  if (over.quantize_weights != nullptr) under.quantize_weights = over.quantize_weights;
   if (over.activate != nullptr) under.activate = over.activate;
   return under;
 }

@@ -8,6 +8,7 @@
 #include "layer_norm.h"
 #include "patch_embed.h"
 #include "quantize.h"
+#include "quantize_weights.h"
 #include "resample.h"
 
 namespace vitrine {
@@ -19,6 +20,7 @@ struct Kernels {
   Gemm gemm{}, gemm_bf16{}, gemm_int8{};
   Attention attention{}, attention_bf16{};
   QuantizeFn quantize = nullptr;
+  QuantizeWeightsFn quantize_weights = nullptr;  // while packing
   ActivateFn activate = nullptr;
 };
 

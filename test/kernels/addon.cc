@@ -237,6 +237,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("gemm", Napi::Function::New(env, RunGemm));
   exports.Set("narrowGemm", Napi::Function::New(env, RunNarrowGemm));
   exports.Set("quantize", Napi::Function::New(env, RunQuantize));
+  exports.Set("quantizeWeights", Napi::Function::New(env, RunQuantizeWeights));
   exports.Set("narrowNorm", Napi::Function::New(env, RunNarrowNorm));
   exports.Set("pairAttention", Napi::Function::New(env, RunPairAttention));
   exports.Set("attention", Napi::Function::New(env, RunAttention));

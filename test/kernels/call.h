@@ -113,6 +113,7 @@ Napi::Value CallAttention(const Napi::CallbackInfo& info, const Attention& atten
 // narrow.cc: bf16 and bytes
 Napi::Value RunNarrowGemm(const Napi::CallbackInfo& info);
 Napi::Value RunQuantize(const Napi::CallbackInfo& info);
+Napi::Value RunQuantizeWeights(const Napi::CallbackInfo& info);
 Napi::Value RunNarrowNorm(const Napi::CallbackInfo& info);
 Napi::Value RunPairAttention(const Napi::CallbackInfo& info);
 

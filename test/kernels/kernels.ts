@@ -143,6 +143,11 @@ interface TestKernels {
     isa: string,
     call: { x: Float32Array; number: 0 | 1; ldx: number; ldy: number; rows: number; dim: number } & Placement,
   ): Quantised
+  /** `over`: bytes over the weights' own memory. `q` holds int8. */
+  quantizeWeights(
+    isa: string,
+    call: { w: Float32Array; fold?: Float32Array; over?: true } & Placement,
+  ): { q: Uint8Array; scale: Float32Array; sum: Int32Array }
   narrowNorm(isa: string, call: Omit<LayerNormCall, 'y'> & { number: 1 }): Float32Array
   narrowNorm(isa: string, call: Omit<LayerNormCall, 'y'> & { number: 2 }): Quantised
   /** q, k, v and out that bf16 represents. */

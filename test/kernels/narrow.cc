@@ -156,6 +156,25 @@ Napi::Value RunQuantize(const Napi::CallbackInfo& info) {
   return Quantised(info, y, scale, zero);
 }
 
+// { w, fold? } → { q: bytes [k], scale: [1], sum: [1] }; `over`: q over w's own memory
+Napi::Value RunQuantizeWeights(const Napi::CallbackInfo& info) {
+  const Call call(info);
+  const auto w = call.Copy("w"), fold = call.Copy("fold");
+  const size_t k = w->size();
+  Bytes apart(k, call.Slack());
+  Floats scale{1};
+  Guarded<int32_t> sum{1};
+  auto* q = reinterpret_cast<int8_t*>(call.Has("over") ? static_cast<void*>(w->data()) : apart.data());
+  Named(info).quantize_weights({.w = w->data(), .fold = Data(fold), .k = int64_t(k), .q = q, .scale = scale.data(), .sum = sum.data()});
+  w->Check("w");
+  if (call.Has("over")) std::memcpy(apart.data(), q, k);
+  auto result = Napi::Object::New(info.Env());
+  result.Set("q", ArrayOf<uint8_t, Napi::Uint8Array>(info, apart, "q"));
+  result.Set("scale", Result(info, scale, "scale"));
+  result.Set("sum", ArrayOf<int32_t, Napi::Int32Array>(info, sum, "sum"));
+  return result;
+}
+
 // As layerNorm; number 1: bf16, widened; 2: { y, scale, zero }
 Napi::Value RunNarrowNorm(const Napi::CallbackInfo& info) {
   const Call call(info);

@@ -1,4 +1,4 @@
-// bf16 and bytes: gemm_bf16, gemm_int8, attention_bf16, quantize and the narrow results of layer_norm, every instruction set against the
+// bf16 and bytes: gemm_bf16, gemm_int8, attention_bf16, quantize, quantize_weights and the narrow results of layer_norm, every instruction set against the
 // reference.
 import { describe, expect, test } from 'vitest'
 import { Random } from '../support/seed'
@@ -266,6 +266,48 @@ describe.each(isas)('narrow rows on $name', (isa) => {
       for (let d = 0; d < dim; d++) {
         const value = scale[row]! * (y[row * ldy + d]! - zero[row]!)
         expect(Math.abs(value - exact[row * dim + d]!)).toBeLessThan(scale[row]! * 1.01 + 1e-4)
+      }
+  })
+})
+
+describe.each(isas)('a row of weights as int8 on $name', (isa) => {
+  const weights = (random: Random, k: number) => random.floats(k).map((x) => x * x * x)
+
+  test.each([1, 3, 4, 7, 8, 15, 16, 17, 31, 33, 64, 100, 768, 3072])('%d values: the bits of the reference', (k) => {
+    const random = new Random(90 + k)
+    for (const fold of [undefined, random.floats(k).map((x) => Math.abs(x) + 0.1)])
+      for (const over of [undefined, true as const]) {
+        const call = { w: weights(random, k), ...(fold && { fold }), ...(over && { over }), slack: random.int(0, 3) }
+        const found = kernels.quantizeWeights(isa.name, call)
+        const expected = kernels.quantizeWeights('reference', call)
+        expectSameBits(found.scale, expected.scale, 'scale', random.seed)
+        expect(found.q).toEqual(expected.q)
+        expect(found.sum).toEqual(expected.sum)
+      }
+  })
+
+  test.each([1, 0.93, 0.86])('the scale of least squared error: %d of the largest weight', (share) => {
+    // Integers are exact with the scale 1, which clips the largest weight; every other scale rounds 8191 of them.
+    const random = new Random(91)
+    const w = Float32Array.from(integers(random, 8192, -100, 100))
+    w[17] = 127 / share
+    const { scale, q, sum } = kernels.quantizeWeights(isa.name, { w })
+    expect(scale[0]).toBeCloseTo(1, 6)
+    const expected = Int8Array.from(w, (x) => Math.min(x, 127))
+    expect(new Int8Array(q.buffer)).toEqual(expected)
+    expect(sum[0]).toBe(expected.reduce((a, x) => a + x, 0))
+  })
+
+  test('zeros, and what is not finite', () => {
+    const k = 37
+    const zeros = kernels.quantizeWeights(isa.name, { w: new Float32Array(k) })
+    expect([zeros.scale[0], zeros.sum[0], ...zeros.q]).toEqual([1, 0, ...new Array(k).fill(0)])
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])
+      for (const at of [0, 20, k - 1]) {
+        const w = new Random(92).floats(k)
+        w[at] = bad
+        const { scale, sum, q } = kernels.quantizeWeights(isa.name, { w, fold: new Float32Array(k).fill(2) })
+        expect([scale[0], sum[0], ...q]).toEqual([Number.NaN, 0, ...new Array(k).fill(0)])
       }
   })
 })

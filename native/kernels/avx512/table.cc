@@ -11,6 +11,7 @@
 #include "../generic/pack.inl"
 #include "../generic/patch_embed.inl"
 #include "../generic/quantize.inl"
+#include "../generic/quantize_weights.inl"
 #include "../generic/layer_norm.inl"
 #include "../generic/gemm.inl"
 #include "../generic/gemm_float.inl"
@@ -32,6 +33,7 @@ const Kernels kTable = {
     .gemm_int8 = kGemmInt8,
     .attention = kAttention,
     .quantize = Quantize,
+    .quantize_weights = QuantizeWeights,
     .activate = Activate,
 };
 

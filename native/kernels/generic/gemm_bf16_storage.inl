@@ -1,5 +1,5 @@
 // gemm_bf16 where the CPU has no bf16 products: weights are stored as bf16 and widened in the tile; rows and arithmetic are fp32.
-// Before it: gemm.inl.
+// Before it: gemm.inl, pack.inl.
 
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
@@ -13,10 +13,16 @@ struct StoredBf16Dot : FloatDot {
 int64_t StoredBf16PanelBytes(int64_t k) { return k * kColumns * int64_t(sizeof(uint16_t)); }
 
 void PackStoredBf16Panel(const void* const* rows, int64_t k, void* panel) {
+  constexpr int64_t kBlock = 16;  // of k: transposed as floats, then rounded in the panel's order
+  static const float zeros[kBlock] = {};
+  alignas(64) float block[kBlock * kColumns];
   auto* out = static_cast<uint16_t*>(panel);
-  for (int64_t n = 0; n < kColumns; n++) {
-    const auto* row = static_cast<const float*>(rows[n]);
-    for (int64_t i = 0; i < k; i++) out[i * kColumns + n] = row != nullptr ? RoundToBf16(row[i]) : uint16_t{0};
+  for (int64_t first = 0; first < k; first += kBlock) {
+    const int64_t count = k - first < kBlock ? k - first : kBlock;
+    const float* floats[kColumns];
+    for (int n = 0; n < kColumns; n++) floats[n] = rows[n] != nullptr ? static_cast<const float*>(rows[n]) + first : zeros;
+    PackColumns(floats, kColumns, kColumns, count, block);
+    for (int64_t i = 0; i < count * kColumns; i++) out[first * kColumns + i] = RoundToBf16(block[i]);
   }
 }
 

@@ -11,6 +11,7 @@ double ActivateOne(Activation activation, double x);
 void Activate(Activation activation, const float* x, float* y, int64_t count);
 void LayerNorm(const LayerNormCall& call);
 void Quantize(const QuantizeCall& call);
+void QuantizeWeights(const QuantizeWeightsCall& call);
 void QuantizeRow(const float* x, int64_t dim, uint8_t* y, float* scale, int32_t* zero);
 
 // Two columns a panel: the fewest that kGlu allows.

@@ -14,6 +14,7 @@ const Kernels kTable = {
     .attention = kAttention,
     .attention_bf16 = kAttentionBf16,
     .quantize = Quantize,
+    .quantize_weights = QuantizeWeights,
     .activate = Activate,
 };
 
