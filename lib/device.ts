@@ -15,6 +15,7 @@ import type { LoadProgress } from './options'
 import { loadWeights } from './weights'
 
 export interface Wish extends RuntimeWish {
+  packedCache: boolean
   device: string | DeviceOptions
 }
 
@@ -98,7 +99,7 @@ async function openNamed(
   if (settings.name === 'cpu' && source.kind === 'spec') {
     checkPlain(settings)
     const dtype = cpuDtype(wish.dtype)
-    const model = await loadWeights(source.spec, dtype, wish.threads, progress, cancellation)
+    const model = await loadWeights(source.spec, dtype, wish.threads, wish.packedCache, progress, cancellation)
     return { checkpoint: source, engine: nativeEngine(model, dtype, note) }
   }
   return openOnRuntime(source, settings, wish, note, progress, cancellation)

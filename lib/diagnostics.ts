@@ -1,6 +1,7 @@
 // What a tracer sees: node:diagnostics_channel tracing channels `vitrine:load` and `vitrine:features`. Before it: model.ts; after it:
 // whoever subscribed. Every call on images is one trace; of a stream, every image.
 import { tracingChannel } from 'node:diagnostics_channel'
+import type { PackedCacheState } from './native'
 
 /** Context of `vitrine:load`, filled in as the load proceeds. */
 export interface LoadTrace {
@@ -12,6 +13,9 @@ export interface LoadTrace {
   /** Reading and packing the weights. */
   weightsMs?: number
   weightBytes?: number
+  /** As `model.info` has them. */
+  packedCache?: PackedCacheState
+  packedCacheNote?: string
 }
 
 /** Context of `vitrine:features`. Milliseconds are sums over the images, which overlap: their total may exceed the wall time. */

@@ -1,6 +1,6 @@
 // What computes: vitrine's own engine, or sessions of ONNX Runtime (onnx/sessions.ts). Before it: call.ts, which asks it to get ready for a
 // call; after it: encode.ts, which runs one image after another, and native.ts.
-import type { NativeDType, NativeJob, NativeModel, NativePicture, NativePixels, NativeTimings } from './native'
+import type { NativeDType, NativeJob, NativeModel, NativePicture, NativePixels, NativeTimings, PackedCacheState } from './native'
 import type { Output } from './spec'
 
 /** Pictures are decoded, cropped and normalised behind this line; pixel values are normalised already. */
@@ -22,6 +22,9 @@ export interface EngineInfo {
   isa: string
   threads: number
   weightBytes: number
+  /** Of vitrine's own engine: what the load had of the packed cache (docs/packed-cache.md), and why not where it could not use it. */
+  packedCache?: PackedCacheState
+  packedCacheNote?: string
 }
 
 /** Computes the outputs that it was prepared for. */
@@ -47,9 +50,14 @@ export const IN_FLIGHT_PER_THREAD = 4
 
 /** The engine of native/engine. */
 export function nativeEngine(model: NativeModel, dtype: NativeDType, note: string | undefined): Engine {
-  const { isa, threads, weightBytes } = model
+  const { isa, threads, weightBytes, packedCache, packedCacheNote } = model
   return {
-    info: { device: 'cpu', ...(note !== undefined && { deviceNote: note }), dtype, isa, threads, weightBytes },
+    info: {
+      device: 'cpu',
+      ...(note !== undefined && { deviceNote: note }),
+      ...{ dtype, isa, threads, weightBytes, packedCache },
+      ...(packedCacheNote !== undefined && { packedCacheNote }),
+    },
     inFlight: IN_FLIGHT_PER_THREAD * threads,
     prepare: (_, outputs) => ({ run: (image, sinks, row) => model.run(image, outputs, sinks, row), done: () => {} }),
     close: async () => model.close(),

@@ -77,10 +77,11 @@ async function open(
   cancellation.throwIfCancelled()
 
   const packing = performance.now()
-  const { device, dtype, threads } = declared
-  const { checkpoint, engine } = await openDevice(opened, { device, dtype, threads }, progress, cancellation)
-  const { weightBytes } = engine.info
+  const { device, dtype, threads, packedCache } = declared
+  const { checkpoint, engine } = await openDevice(opened, { device, dtype, threads, packedCache }, progress, cancellation)
+  const { weightBytes, packedCache: cached, packedCacheNote } = engine.info
   Object.assign(trace, { family: checkpoint.family, weightsMs: performance.now() - packing, weightBytes })
+  if (cached) Object.assign(trace, { packedCache: cached, ...(packedCacheNote !== undefined && { packedCacheNote }) })
   progress({ stage: 'ready', loaded: weightBytes, total: weightBytes })
   try {
     cancellation.throwIfCancelled()

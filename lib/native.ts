@@ -58,8 +58,18 @@ export interface NativeJob<T> {
   cancel(): void
 }
 
+/**
+ * What a load had of the packed cache: 'off' not asked for, 'hit' its weights, 'miss' nothing and an entry is being written, 'rebuilt' the
+ * same because the one there was damaged or of other files, 'unwritable' nothing and none can be written, 'shared' not needed because the
+ * process had the weights.
+ */
+export type PackedCacheState = 'off' | 'hit' | 'miss' | 'rebuilt' | 'unwritable' | 'shared'
+
 export interface NativeModel {
   readonly isa: string
+  readonly packedCache: PackedCacheState
+  /** Why it was rebuilt or cannot be written. */
+  readonly packedCacheNote?: string
   readonly threads: number
   /** Bytes of packed weights, shared with every other load of the same file in this process. */
   readonly weightBytes: number
@@ -206,6 +216,10 @@ export interface NativeCounters {
   recycledBytes: number
   environments: number
   poolThreads: number
+  /** Entries of the packed cache being written now, and ever written or given up. An entry keeps its weights while it is written. */
+  cacheWriting: number
+  cacheWritten: number
+  cacheFailed: number
   /** ONNX Runtime sessions that exist, runs begun by them, and images in those runs. */
   onnxSessions: number
   onnxRuns: number
@@ -216,7 +230,11 @@ export interface NativeCounters {
 
 export interface NativeAddon {
   runtime(): NativeRuntime
-  loadModel(spec: EncoderSpec, options: { threads: number; dtype?: NativeDType }): NativeLoadJob
+  /** `packedCache.folder` is absolute; without it there is no cache. */
+  loadModel(
+    spec: EncoderSpec,
+    options: { threads: number; dtype?: NativeDType; packedCache?: { folder: string; limitBytes: number } },
+  ): NativeLoadJob
   /** The uint8 crop [cropHeight, cropWidth, 3] that the encoder would see, written to sink at offset row · length. */
   crop(picture: NativePicture, sink: Uint8Array, row: number): NativeJob<NativeTimings>
   /** The table [stored patches, dim] resized to another grid by the family's rule, written to sink [wanted patches, dim]. */

@@ -73,6 +73,12 @@ export const options = {
     otherwise: "the preprocessing's crop",
     help: 'size to run at, in pixels: one side, or height and width',
   },
+  packedCache: {
+    type: { kind: 'boolean' },
+    calls: ['load'],
+    default: true,
+    help: "keep packed weights in the user's cache folder, from which the next start is faster",
+  },
   progress: {
     type: { kind: 'function' },
     calls: ['load', 'export'],
@@ -211,6 +217,11 @@ export interface LoadOptions {
   preprocess?: Partial<Pipeline> | undefined
   /** Size that pictures run at. Default: the preprocessing's crop, else the config's image size. */
   imageSize?: ImageSize | undefined
+  /**
+   * Default true: the weights as the engine packs them are kept in the user's cache folder (VITRINE_PACKED_CACHE names another, or 'off'),
+   * checked whenever they are read, written in the background. `model.info.packedCache` says what became of it; docs/packed-cache.md.
+   */
+  packedCache?: boolean | undefined
   progress?: ((event: LoadProgress) => void) | undefined
   /** Aborting rejects with `signal.reason` and frees what was loaded. */
   signal?: AbortSignal | undefined

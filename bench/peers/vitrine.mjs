@@ -7,7 +7,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const [, , dtype] = process.argv
 
 serve(async (folder, threads) => {
-  const model = await load(folder, { threads, dtype, device: 'cpu' })
+  const model = await load(folder, { threads, dtype, device: 'cpu', packedCache: false })
   const features = async (input) => (await model.features(input)).data
   return {
     versions: { vitrine: version },

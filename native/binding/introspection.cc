@@ -49,6 +49,9 @@ Napi::Value ReadCounters(const Napi::CallbackInfo& info) {
   result["recycledBytes"] = double(RecycledBytes());
   set("environments", counters.environments);
   set("poolThreads", counters.pool_threads);
+  set("cacheWriting", counters.cache_writing);
+  set("cacheWritten", counters.cache_written);
+  set("cacheFailed", counters.cache_failed);
   set("onnxSessions", counters.onnx_sessions);
   set("onnxRuns", counters.onnx_runs);
   set("onnxImages", counters.onnx_images);

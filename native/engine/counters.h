@@ -12,6 +12,7 @@ struct Counters {
   std::atomic<int64_t> blocks_running{0}, blocks_begun{0};
   std::atomic<int64_t> models{0}, weight_bytes{0};
   std::atomic<int64_t> environments{0}, pool_threads{0};
+  std::atomic<int64_t> cache_writing{0}, cache_written{0}, cache_failed{0};  // entries of the packed cache: now, and ever
   std::atomic<int64_t> onnx_sessions{0}, onnx_runs{0}, onnx_images{0}, onnx_running{0};
 };
 inline Counters counters;

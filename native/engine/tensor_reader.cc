@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "checksum.h"
+
 namespace vitrine {
 namespace {
 
@@ -67,6 +69,27 @@ Status TensorReader::Open(const EncoderSpec& spec) {
     identities_.push_back(identity);
   }
   return Status::Ok();
+}
+
+void TensorReader::WillRead() const {
+  for (const File& file : files_) file.WillRead();
+}
+
+bool TensorReader::Sample(uint64_t* sum) const {
+  constexpr uint64_t kPlaces = 64;
+  char bytes[4096];
+  *sum = 0;
+  for (size_t i = 0; i < files_.size(); i++) {
+    const uint64_t size = identities_[i].size, last = size > sizeof bytes ? size - sizeof bytes : 0;
+    for (uint64_t place = 0; place < kPlaces; place++) {
+      int error = 0;
+      const int64_t got = files_[i].ReadAt(bytes, sizeof bytes, last / (kPlaces - 1) * place, &error);
+      if (got < 0) return false;
+      *sum = Checksum(bytes, size_t(got), *sum);
+      if (last == 0) break;
+    }
+  }
+  return true;
 }
 
 Status TensorReader::Check(const Tensor& tensor, int64_t values, const char* role) const {

@@ -24,6 +24,13 @@ class TensorReader {
   // ERR_CHECKPOINT_NOT_FOUND, _INVALID; _CHANGED where a file is not the one that a stamp of the spec describes.
   Status Open(const EncoderSpec& spec);
   const std::vector<FileIdentity>& identities() const { return identities_; }
+  const std::vector<std::string>& paths() const { return paths_; }
+  // A hint: all of the files will be read soon.
+  void WillRead() const;
+
+  // A checksum of 64 places of each file: what a file has besides its identity, where times are all the same (reproducible images) or
+  // copied along. False where they cannot be read.
+  bool Sample(uint64_t* sum) const;
 
   // Every part of `tensor` lies inside its file and together they hold `values` values. ERR_CHECKPOINT_TRUNCATED, _INVALID,
   // ERR_TENSOR_SHAPE.

@@ -4,9 +4,47 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../platform/shared_library.h"
 #include "spec_check.h"
 
+#ifndef VITRINE_VERSION
+#define VITRINE_VERSION "0.0.0"
+#endif
+
 namespace vitrine {
+namespace {
+
+template <class T>
+void Append(std::string* key, T value) {
+  key->append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+// Which code packs: besides its version and its packing's, the file that it was loaded from, since a build in between has no number.
+std::string CodeKey() {
+  std::string key = "version " VITRINE_VERSION ", packing " + std::to_string(kPackingVersion) + ", code ";
+  File file;
+  FileIdentity identity;
+  if (file.Open(OwnLibrary()) == 0 && file.Identify(&identity) == 0) Append(&key, identity.size), Append(&key, identity.modified_ns);
+  return key;
+}
+
+// The entry on disk. By the files' paths rather than their device, whose number may be another after a start of the system.
+PackedCache CacheOf(const EncoderSpec& spec, const std::string& isa, const Kernels& kernels, Precision precision,
+                    const TensorReader& reader, const CacheOptions& options) {
+  uint64_t sample;
+  if (options.folder.empty() || !reader.Sample(&sample)) return {};
+  std::vector<CacheSource> sources;
+  for (size_t i = 0; i < reader.paths().size(); i++) sources.push_back({RealPath(reader.paths()[i]), reader.identities()[i]});
+  static const std::string* code = new std::string(CodeKey());
+  std::string key = *code + '\n' + isa + '\n' + char('0' + int(precision));
+  Append(&key, sample);
+  for (const Gemm* gemm : {&kernels.gemm, &kernels.gemm_bf16, &kernels.gemm_int8}) {
+    Append(&key, gemm->columns), Append(&key, gemm->input), Append(&key, gemm->panel_bytes(1001));
+  }
+  return {options, sources, key + SpecKey(spec)};
+}
+
+}  // namespace
 
 // Weights being packed, and who waits for them.
 struct Packing {
@@ -35,7 +73,8 @@ Status WeightStore::Open(const EncoderSpec& spec, const std::string& isa, Precis
 }
 
 void WeightStore::Load(const std::shared_ptr<LoadRequest>& request, const EncoderSpec& spec, const std::string& isa, const Kernels& kernels,
-                       Precision precision, Worker& worker) {
+                       Precision precision, const CacheOptions& cache_options, Worker& worker) {
+  const CacheResult shared{.state = CacheState::kShared, .note = {}};
   TensorReader reader;
   std::string key;
   Status status = Open(spec, isa, precision, &reader, &key);
@@ -60,10 +99,13 @@ void WeightStore::Load(const std::shared_ptr<LoadRequest>& request, const Encode
       packing = entry;
     }
   }
-  if (packing == nullptr) return request->Loaded(std::move(status), std::move(weights));
+  if (packing == nullptr) return request->Loaded(std::move(status), std::move(weights), shared);
 
+  CacheResult cached;
   try {
-    status = PackWeights(spec, reader, kernels, precision, worker.team, packing->cancelled, packing->progress, &weights);
+    PackedCache cache = CacheOf(spec, isa, kernels, precision, reader, cache_options);
+    status = PackWeights(spec, reader, kernels, precision, worker.team, cache, packing->cancelled, packing->progress, &weights);
+    cached = cache.result();
   } catch (const std::exception& error) {  // the standard library's own: those who joined must hear of it
     status = Status::Error("ERR_OUT_OF_MEMORY", std::string("packing weights: ") + error.what());
   }
@@ -76,7 +118,8 @@ void WeightStore::Load(const std::shared_ptr<LoadRequest>& request, const Encode
     for (const auto& one : waiting) one->settled_ = true;
   }
   // Nothing of the weights stays here: when the last model closes, they are gone.
-  for (size_t i = 0; i < waiting.size(); i++) waiting[i]->Loaded(status, i + 1 < waiting.size() ? weights : std::move(weights));
+  for (size_t i = 0; i < waiting.size(); i++)
+    waiting[i]->Loaded(status, i + 1 < waiting.size() ? weights : std::move(weights), waiting[i] == request ? cached : shared);
 }
 
 void WeightStore::Progress(const LoadRequest& request, int64_t* loaded, int64_t* total) {

@@ -18,7 +18,7 @@ class LoadRequest {
  public:
   virtual ~LoadRequest() = default;
   // Exactly once unless the request left before, on any thread.
-  virtual void Loaded(Status status, std::shared_ptr<const Weights> weights) = 0;
+  virtual void Loaded(Status status, std::shared_ptr<const Weights> weights, const CacheResult& cache) = 0;
 
  private:
   friend class WeightStore;
@@ -31,10 +31,10 @@ class WeightStore {
   // Never destroyed, as the scheduler.
   static WeightStore& Get();
 
-  // On a pool thread: opens the files, then answers the request at once from a copy in memory, joins a packing that runs, or packs with the
-  // worker's team and answers everyone who joined.
+  // On a pool thread: opens the files, then answers the request at once from a copy in memory, joins a packing that runs, or reads
+  // the packed cache or packs with the worker's team and answers everyone who joined.
   void Load(const std::shared_ptr<LoadRequest>& request, const EncoderSpec& spec, const std::string& isa, const Kernels& kernels,
-            Precision precision, Worker& worker);
+            Precision precision, const CacheOptions& cache, Worker& worker);
 
   // The request is no longer wanted. True: Loaded will not be called. False: it was called, or is being called. A packing that nobody waits
   // for ends.

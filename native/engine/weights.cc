@@ -63,9 +63,14 @@ class Packer {
         cancelled_(cancelled),
         progress_(progress) {}
 
-  Status Run(Team& team, const Kernels& kernels, std::shared_ptr<Weights> weights);
+  Status Run(Team& team, PackedCache& cache, const std::shared_ptr<Weights>& weights);
 
  private:
+  void Describe(Weights& w) const;
+  Status Pack(Team& team, const Weights& w);
+  void AddPrefix(const Weights& w);
+  Status Allocate(Weights& w) const;
+
   // What a pass over the spec does with each part: the first pass measures and checks, the second hands out the memory.
   void Lay(Weights& w);
   void LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t n, int64_t k, Order order, const Gemm& gemm, PackedLinear& out,
@@ -285,27 +290,62 @@ void Packer::PackPatchBytes(const LinearPlan& plan, int64_t panel, float* rows, 
   }
 }
 
-Status Packer::Run(Team& team, const Kernels& kernels, std::shared_ptr<Weights> w) {
-  w->kernels = &kernels;
-  w->precision = precision_;
-  w->attention = precision_ != Precision::kFp32 && kernels.gemm_bf16.input == Number::kBf16 ? &kernels.attention_bf16 : &kernels.attention;
-  w->dim = spec_.dim, w->heads = spec_.heads, w->head_dim = spec_.head_dim, w->mlp_width = spec_.mlp_width;
-  w->prefix_rows = spec_.prefix_rows();
-  w->patch_height = spec_.patch_height, w->patch_width = spec_.patch_width;
-  w->glu = spec_.glu, w->activation = spec_.activation, w->eps = spec_.eps;
-  w->token_stride = PaddedStride(spec_.dim, gemm_.columns);
+// What the spec and the kernels say without the files.
+void Packer::Describe(Weights& w) const {
+  w.kernels = &kernels_;
+  w.precision = precision_;
+  w.attention =
+      precision_ != Precision::kFp32 && kernels_.gemm_bf16.input == Number::kBf16 ? &kernels_.attention_bf16 : &kernels_.attention;
+  w.dim = spec_.dim, w.heads = spec_.heads, w.head_dim = spec_.head_dim, w.mlp_width = spec_.mlp_width;
+  w.prefix_rows = spec_.prefix_rows();
+  w.patch_height = spec_.patch_height, w.patch_width = spec_.patch_width;
+  w.glu = spec_.glu, w.activation = spec_.activation, w.eps = spec_.eps;
+  w.token_stride = PaddedStride(spec_.dim, gemm_.columns);
+}
 
+// Fresh memory, all zeros.
+Status Packer::Allocate(Weights& w) const {
+  counters.weight_bytes -= int64_t(w.memory.size());
+  const bool there = w.memory.Allocate(size_t(taken_) * sizeof(float));
+  counters.weight_bytes += int64_t(w.memory.size());
+  return there ? Status::Ok() : Status::Error("ERR_OUT_OF_MEMORY", "no memory for " + std::to_string(taken_ * 4) + " bytes of weights");
+}
+
+Status Packer::Run(Team& team, PackedCache& cache, const std::shared_ptr<Weights>& weights) {
+  Weights& w = *weights;
+  Describe(w);
   if (gemm_.columns > kMostPanelColumns) return Status::Error("ERR_INTERNAL", "panels wider than the packer allows");
-  Lay(*w);
+  Lay(w);
   if (failed_) return status_;
-  progress_.total = taken_ * int64_t(sizeof(float));
-  if (!w->memory.Allocate(size_t(taken_) * sizeof(float))) {
-    return Status::Error("ERR_OUT_OF_MEMORY", "no memory for " + std::to_string(taken_ * 4) + " bytes of weights");
+  const int64_t bytes = taken_ * int64_t(sizeof(float));
+  progress_.total = bytes;
+  if (Status status = Allocate(w); !status.ok()) return status;
+  const bool cached = cache.Read(w.memory.data(), bytes, team, cancelled_, progress_.loaded);
+  if (!cached && progress_.loaded != 0) {  // what there was of a damaged entry
+    progress_.loaded = 0;
+    if (Status status = Allocate(w); !status.ok()) return status;
   }
-  counters.weight_bytes += int64_t(w->memory.size());
-  memory_ = static_cast<float*>(w->memory.data());
-  Lay(*w);
+  memory_ = static_cast<float*>(w.memory.data());
+  Lay(w);
+  if (!cached && !cancelled_) {
+    if (Status status = Pack(team, w); !status.ok()) return status;
+  }
+  if (cancelled_) return Status::Error("ERR_ABORTED", "the load was cancelled");
+  if (spec_.position) {
+    int64_t rows_before = 0;
+    for (const PrefixToken& token : spec_.prefix) rows_before += token.has_position ? token.rows : 0;
+    w.positions = std::make_unique<Positions>(table_ + rows_before * spec_.dim, spec_.position->grid_height, spec_.position->grid_width,
+                                              spec_.dim, w.token_stride, spec_.position->resize);
+  }
+  progress_.loaded = bytes;
+  if (Status status = reader_.CheckUnchanged(); !status.ok()) return status;
+  if (!cached) cache.Write(weights, w.memory.data(), bytes);
+  return Status::Ok();
+}
 
+// Everything that Lay has planned, read and packed.
+Status Packer::Pack(Team& team, const Weights& w) {
+  reader_.WillRead();
   const auto pack = [&](int64_t chunk, void* scratch) {
     if (failed_ || cancelled_) return;
     if (chunk < int64_t(vectors_.size())) {
@@ -329,29 +369,27 @@ Status Packer::Run(Team& team, const Kernels& kernels, std::shared_ptr<Weights> 
     return Status::Error("ERR_OUT_OF_MEMORY", "no memory to pack weights");
   if (!team.ForEach(chunks_ + int64_t(vectors_.size()), scratch_bytes, pack))
     return Status::Error("ERR_OUT_OF_MEMORY", "no memory to pack weights");
+  AddPrefix(w);
+  if (failed_) return status_;
+  // What the weights were multiplied by is taken out of the norm before them.
+  for (const LinearPlan* plan : folded) {
+    for (int64_t k = 0; k < plan->k && !cancelled_; k++) plan->norm.gamma[k] /= plan->fold[k], plan->norm.beta[k] /= plan->fold[k];
+  }
+  return Status::Ok();
+}
 
+// Values of the prefix tokens, with the first rows of the position table added.
+void Packer::AddPrefix(const Weights& w) {
   int64_t row = 0, position_row = 0;
   for (const PrefixToken& token : spec_.prefix) {
     for (int64_t i = 0; i < token.rows && !failed_; i++, row++) {
-      float* out = prefix_ + row * w->token_stride;
+      float* out = prefix_ + row * w.token_stride;
       Read(token.value, i, 1, spec_.dim, out);
       if (!token.has_position || table_ == nullptr) continue;
       const float* position = table_ + position_row++ * spec_.dim;
       for (int64_t d = 0; d < spec_.dim; d++) out[d] += position[d];
     }
   }
-  if (cancelled_) return Status::Error("ERR_ABORTED", "the load was cancelled");
-  if (failed_) return status_;
-  // What the weights were multiplied by is taken out of the norm before them.
-  for (const LinearPlan* plan : folded) {
-    for (int64_t k = 0; k < plan->k; k++) plan->norm.gamma[k] /= plan->fold[k], plan->norm.beta[k] /= plan->fold[k];
-  }
-  if (spec_.position) {
-    w->positions = std::make_unique<Positions>(table_ + position_row * spec_.dim, spec_.position->grid_height, spec_.position->grid_width,
-                                               spec_.dim, w->token_stride, spec_.position->resize);
-  }
-  progress_.loaded = progress_.total.load();
-  return reader_.CheckUnchanged();
 }
 
 }  // namespace
@@ -365,11 +403,11 @@ int64_t PaddedStride(int64_t columns, int64_t panel_columns) {
 }
 
 Status PackWeights(const EncoderSpec& spec, const TensorReader& reader, const Kernels& kernels, Precision precision, Team& team,
-                   const std::atomic<bool>& cancelled, LoadProgress& progress, std::shared_ptr<const Weights>* out) {
+                   PackedCache& cache, const std::atomic<bool>& cancelled, LoadProgress& progress, std::shared_ptr<const Weights>* out) {
   if (Status status = CheckSpec(spec); !status.ok()) return status;
   auto weights = std::make_shared<Weights>();
   Packer packer(spec, reader, kernels, precision, cancelled, progress);
-  Status status = packer.Run(team, kernels, weights);
+  Status status = packer.Run(team, cache, weights);
   if (status.ok()) *out = std::move(weights);
   return status;
 }

@@ -9,6 +9,7 @@
 
 #include "../kernels/kernels.h"
 #include "../platform/memory.h"
+#include "packed_cache.h"
 #include "positions.h"
 #include "spec.h"
 #include "status.h"
@@ -76,9 +77,13 @@ struct LoadProgress {
   std::atomic<int64_t> loaded{0}, total{0};
 };
 
-// Reads and packs on every thread of the team. ERR_ABORTED soon after *cancelled.
+// Every change of the bytes that are packed, or of where they lie, makes it larger: entries of the packed cache carry it.
+constexpr int kPackingVersion = 1;
+
+// From the cache where it has these weights; else reads and packs, and gives the cache what it had not. On every thread of the team.
+// ERR_ABORTED soon after *cancelled.
 Status PackWeights(const EncoderSpec& spec, const TensorReader& reader, const Kernels& kernels, Precision precision, Team& team,
-                   const std::atomic<bool>& cancelled, LoadProgress& progress, std::shared_ptr<const Weights>* out);
+                   PackedCache& cache, const std::atomic<bool>& cancelled, LoadProgress& progress, std::shared_ptr<const Weights>* out);
 
 // Row stride of a matrix of `columns` floats: whole panels, whole cache lines, and an odd number of these, so that rows below each other
 // do not fall into the same few sets of the cache.

@@ -96,6 +96,7 @@ Status Runner::Open(const OrtLibrary& library, const OrtSource& source) {
   if (!source.weights.empty() || source.position) {
     TensorReader reader;
     if (Status status = reader.Open(source.files); !status.ok()) return status;
+    reader.WillRead();
     if (Status status = weights.Read(library, source, reader, stopped_); !status.ok()) return status;
     if (source.position) {
       const OrtPosition& position = *source.position;

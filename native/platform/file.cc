@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <system_error>
 
 namespace vitrine {
@@ -22,11 +23,16 @@ int File::Open(const std::string& path) {
   struct stat info;
   if (fstat(handle_, &info) != 0) return errno;
   if (!S_ISREG(info.st_mode)) return EINVAL;
+  return 0;
+}
+
+void File::WillRead() const {
 #if defined(POSIX_FADV_WILLNEED)
   posix_fadvise(handle_, 0, 0, POSIX_FADV_WILLNEED);
 #endif
-  return 0;
 }
+
+void File::Touch() const { static_cast<void>(futimens(handle_, nullptr)); }
 
 int File::Identify(FileIdentity* identity) const {
   struct stat info;
@@ -56,6 +62,13 @@ int64_t File::ReadAt(void* out, int64_t count, uint64_t offset, int* error) cons
     total += got;
   }
   return total;
+}
+
+std::string RealPath(const std::string& path) {
+  char* resolved = realpath(path.c_str(), nullptr);
+  std::string result = resolved != nullptr ? resolved : "";
+  free(resolved);
+  return result;
 }
 
 std::string ErrorText(int error) { return std::generic_category().message(error); }

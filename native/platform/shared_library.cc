@@ -23,6 +23,8 @@ void* OpenSharedLibrary(const std::string& path, std::string* error) {
 
 void* FindSymbol(void* library, const char* name) { return reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(library), name)); }
 
+std::string OwnLibrary() { return {}; }
+
 void ExitNow(int code) { TerminateProcess(GetCurrentProcess(), UINT(code)), std::abort(); }
 
 #else
@@ -37,6 +39,12 @@ void* OpenSharedLibrary(const std::string& path, std::string* error) {
 }
 
 void* FindSymbol(void* library, const char* name) { return dlsym(library, name); }
+
+std::string OwnLibrary() {
+  Dl_info info;
+  static const char here = 0;
+  return dladdr(&here, &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : "";
+}
 
 void ExitNow(int code) { _exit(code); }
 

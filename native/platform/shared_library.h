@@ -1,4 +1,4 @@
-// Libraries opened at run time, never closed. Used by onnxruntime/library.cc alone.
+// Libraries opened at run time, never closed. Used by onnxruntime/library.cc; engine/weight_store.cc asks for its own.
 #pragma once
 
 #include <filesystem>
@@ -9,6 +9,9 @@ namespace vitrine {
 // By absolute path; what it needs is looked for beside it too. Null with *error, in the system's words.
 void* OpenSharedLibrary(const std::string& path, std::string* error);
 void* FindSymbol(void* library, const char* name);
+
+// The file that this code was loaded from; empty where the system does not say.
+std::string OwnLibrary();
 
 // `path` as the system's own functions take it: wide on Windows.
 inline std::filesystem::path::string_type NativePath(const std::string& path) {
