@@ -36,6 +36,7 @@ const values: Record<string, { right: unknown[]; wrong: unknown[] }> = {
     right: [224, { height: 224, width: 336 }],
     wrong: [0, -14, 1.5, '224', [224, 224], { height: 224 }, { height: 1, width: 2, depth: 3 }, 16385, null],
   },
+  packedCache: { right: [true, false], wrong: ['off', 0, null] },
   progress: { right: [() => {}], wrong: [true, {}] },
   pool: { right: ['cls', ['cls', 'mean']], wrong: ['CLS', [], ['cls', 'max'], true, null, 'toString', '__proto__'] },
   normalize: { right: [true, false], wrong: [1, 'true', null] },
@@ -84,7 +85,7 @@ test('a near name is suggested', async () => {
 
 test('defaults are those of the table', () => {
   expect(checkOptions('features', {})).toEqual({ normalize: false, exif: true, maxPixels: 16383 ** 2, errors: 'throw' })
-  expect(checkOptions('load', undefined)).toEqual({ device: 'auto', dtype: 'fp32' })
+  expect(checkOptions('load', undefined)).toEqual({ device: 'auto', dtype: 'fp32', packedCache: true })
   expect(checkOptions('classify', undefined)).toMatchObject({ topK: 5 })
 })
 
