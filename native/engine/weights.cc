@@ -233,7 +233,8 @@ void Packer::ReadSlice(const LinearPlan& plan, const Tensor& tensor, int64_t pan
   if (plan.order == Order::kGlu) Read(tensor, n + panel * width, count, row_values, out + width * row_values);
 }
 
-// fold[k] from the norm's parameters and the largest weight that meets column k. `rows`: as many rows as a panel has.
+// fold[k] from the norm's parameters and the largest weight that meets column k. `rows`: as many rows as a panel has. The weights are read
+// again to be packed: out of the system's cache that takes less than fresh memory for a whole layer would.
 void Packer::Fold(const LinearPlan& plan, float* rows) {
   std::fill_n(plan.fold, plan.k, 0.0f);
   for (int64_t first = 0; first < plan.n && !failed_ && !cancelled_; first += plan.gemm->columns) {

@@ -95,3 +95,16 @@ test.runIf(shell)('no room: the limit on file sizes is met in the middle', () =>
   expect(JSON.parse(done.stdout)).toMatchObject({ state: 'miss', bits, cacheWritten: 0, cacheFailed: 1 })
   expect(files()).toEqual([])
 })
+
+// A disk of our own, where a user may mount one inside a namespace.
+const small = (run: string[]) =>
+  spawnSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs -o size=40m none "$0" && exec "$@"', folder, ...run], {
+    env: { ...process.env, VITRINE_ADDON: addon },
+    encoding: 'utf8',
+  })
+const mounts = spawnSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs none /mnt']).status === 0
+test.runIf(mounts)('no room: less than twice the entry is free', () => {
+  const done = small([process.execPath, child, model, folder, 'wait'])
+  expect({ code: done.status, signal: done.signal }, done.stderr).toEqual({ code: 0, signal: null })
+  expect(JSON.parse(done.stdout)).toMatchObject({ state: 'unwritable', bits, cacheWritten: 0, cacheFailed: 0 })
+})
