@@ -31,10 +31,23 @@ constexpr float kPower[] = {1.f, 0.69314700f, 0.24022242f, 0.055507336f, 0.00967
 constexpr float kRoughPower[] = {0.99992807f, 0.69326099f, 0.24261114f, 0.05517167f};
 
 // 2^t for t ≤ ½; 0 below 2⁻¹²⁵. NaN stays, -∞ gives 0.
+template <bool rough, int M>
+inline void Exp2(Vec (&t)[M]) {
+  Vec whole[M];
+  VITRINE_EACH(M) whole[m] = Round(t[m]);
+  VITRINE_EACH(M) t[m] = Sub(t[m], whole[m]);
+  if constexpr (rough) {
+    Polynomial(t, kRoughPower);
+  } else {
+    Polynomial(t, kPower);
+  }
+  VITRINE_EACH(M) t[m] = ScaleByPower(t[m], whole[m]);
+}
 template <bool rough = false>
 inline Vec Exp2(Vec t) {
-  const Vec whole = Round(t), fraction = Sub(t, whole);
-  return ScaleByPower(rough ? Polynomial(fraction, kRoughPower) : Polynomial(fraction, kPower), whole);
+  Vec one[1] = {t};
+  Exp2<rough>(one);
+  return one[0];
 }
 
 constexpr float kLog2E = 1.44269504f;

@@ -93,39 +93,73 @@ inline void ScaleQueries(const AttentionCall& call, int64_t query, int64_t rows,
   }
 }
 
-// Scores of keys [first, first + count) → scores[rows][stride]; a row is filled up to whole vectors with -∞
+// -∞ behind the last score of each row, as far as whole vectors reach
+inline void EndScores(float* scores, int64_t stride, int64_t rows, int64_t count) {
+  if (count % kLanes != 0)
+    for (int64_t r = 0; r < rows; r++) Store(scores + r * stride + count, Set(kNegInfinity));
+}
+
+// Scores of keys [first, first + count) → scores[rows][stride]
 inline void ScoreBlock(const AttentionCall& call, int64_t first, int64_t count, int64_t rows, const float* queries, int64_t query_stride,
                        float* scores, int64_t stride) {
   const PanelWalk keys = Keys(call.tokens, call.head_dim);
   for (int64_t t = first; t < first + count; t += kColumns)
     TimesPanel(keys, static_cast<const float*>(call.key_panels), t, 0, call.head_dim, rows, queries, query_stride, scores + t - first,
                stride);
-  if (count % kLanes != 0)
-    for (int64_t r = 0; r < rows; r++) Store(scores + r * stride + count, Set(kNegInfinity));
+  EndScores(scores, stride, rows, count);
 }
 
-// The softmax of one row as far as it has come: 2^(score − maximum) are the weights, `sum` their sum
-struct RunningSoftmax {
-  float maximum = kNegInfinity, sum = 0;
+// The softmax of a tile's rows as far as it has come: weights are 2^(exponent(score) − that of the maximum), `sum` their sum. All rows take
+// one step after another, so that none waits for its own maximum.
+template <bool rough = false>
+struct TileSoftmax {
+  float maximum[kTileRows], sum[kTileRows];
+  float factor[kTileRows];  // by which what was summed with an older maximum has to be multiplied
+  explicit TileSoftmax(int64_t rows) {
+    for (int64_t r = 0; r < rows; r++) maximum[r] = kNegInfinity, sum[r] = factor[r] = 0;
+  }
 
-  // Scores → weights. What was summed before with the old maximum has to be multiplied by the returned factor.
-  float Take(float* scores, int64_t count) {
-    Vec top = Set(maximum);
-    for (int64_t i = 0; i < count; i += kLanes) top = Max(Load(scores + i), top);
-    const float old = maximum;
-    maximum = MaxLanes(top);
-    // Only -∞ so far: any base gives weights of 0, and -∞ itself would give NaN
-    const Vec base = Set(maximum == kNegInfinity ? 0 : maximum);
-    Vec block = Zero();
-    for (int64_t i = 0; i < count; i += kLanes) {
-      const Vec weight = Exp2(Sub(Load(scores + i), base));
-      Store(scores + i, weight);
-      block = Add(block, weight);
+  // Scores, which count `scale` each → put(r, i, weights) for each vector
+  template <class Put>
+  void Take(const float* scores, int64_t stride, int64_t rows, int64_t count, float scale, Put&& put) {
+    float shift[kTileRows];
+    for (int64_t r = 0; r < rows; r++) {
+      Vec top = Set(maximum[r]);
+      for (int64_t i = 0; i < count; i += kLanes) top = Max(Load(scores + r * stride + i), top);
+      const float old = maximum[r];
+      maximum[r] = MaxLanes(top);
+      // Only -∞ so far: any base gives weights of 0, and -∞ itself would give NaN
+      const float base = maximum[r] == kNegInfinity ? 0 : maximum[r];
+      shift[r] = -base * scale;
+      factor[r] = (old - base) * scale;
     }
-    alignas(64) float factor[kLanes];
-    Store(factor, Exp2(Sub(Set(old), base)));
-    sum = sum * factor[0] + SumLanes(block);
-    return factor[0];
+    for (int64_t r = 0; r < rows; r++) {
+      const float* row = scores + r * stride;
+      const auto exponent = [scale, by = Set(shift[r])](Vec score) {
+        if constexpr (rough) return MulAdd(score, Set(scale), by);
+        return Add(score, by);
+      };
+      Vec block = Zero();
+      int64_t i = 0;
+      for (; i + kLanes < count; i += kColumns) {
+        Vec weights[2] = {exponent(Load(row + i)), exponent(Load(row + i + kLanes))};
+        Exp2<rough>(weights);
+        put(r, i, weights[0]), put(r, i + kLanes, weights[1]);
+        block = Add(block, Add(weights[0], weights[1]));
+      }
+      if (i < count) {
+        const Vec weights = Exp2<rough>(exponent(Load(row + i)));
+        put(r, i, weights);
+        block = Add(block, weights);
+      }
+      if (sum[r] == 0) {
+        sum[r] = SumLanes(block), factor[r] = 0;
+        continue;
+      }
+      alignas(64) float lanes[kLanes];
+      Store(lanes, Exp2<rough>(Set(factor[r])));
+      factor[r] = lanes[0], sum[r] = sum[r] * lanes[0] + SumLanes(block);
+    }
   }
 };
 
@@ -157,17 +191,17 @@ void RunAttention(const AttentionCall& call) {
   float* outputs = scores + kTileRows * layout.score_stride;
   const int64_t block = KeyBlock(call.tokens);
   ForTiles(call.query_begin, call.query_end, [&](int64_t query, int64_t rows) {
-    RunningSoftmax softmax[kTileRows];
-    float factor[kTileRows];
+    TileSoftmax softmax(rows);
     ScaleQueries(call, query, rows, queries, layout.query_stride);
     for (int64_t first = 0; first < call.tokens; first += block) {
       const int64_t count = call.tokens - first < block ? call.tokens - first : block;
       ScoreBlock(call, first, count, rows, queries, layout.query_stride, scores, layout.score_stride);
-      for (int64_t r = 0; r < rows; r++) factor[r] = softmax[r].Take(scores + r * layout.score_stride, count);
-      AddValues(call, first, count, rows, scores, layout.score_stride, factor, outputs, layout.output_stride);
+      softmax.Take(scores, layout.score_stride, rows, count, 1,
+                   [&](int64_t r, int64_t i, Vec weights) { Store(scores + r * layout.score_stride + i, weights); });
+      AddValues(call, first, count, rows, scores, layout.score_stride, softmax.factor, outputs, layout.output_stride);
     }
     for (int64_t r = 0; r < rows; r++) {
-      const Vec inverse = Set(1 / softmax[r].sum);
+      const Vec inverse = Set(1 / softmax.sum[r]);
       const float* sums = outputs + r * layout.output_stride;
       float* out = static_cast<float*>(call.out) + (query + r) * call.ldo;
       int64_t d = 0;
@@ -182,16 +216,16 @@ void AttentionWeights(const AttentionCall& call, float* weights) {
   auto* queries = static_cast<float*>(call.scratch);
   float* scores = queries + kTileRows * layout.query_stride;
   const int64_t block = KeyBlock(call.tokens);
-  RunningSoftmax softmax;
+  TileSoftmax softmax(1);
   ScaleQueries(call, call.query_begin, 1, queries, layout.query_stride);
   for (int64_t first = 0; first < call.tokens; first += block) {
     const int64_t count = call.tokens - first < block ? call.tokens - first : block;
     ScoreBlock(call, first, count, 1, queries, layout.query_stride, scores, layout.score_stride);
-    const float factor = softmax.Take(scores, count);
-    for (int64_t t = 0; t < first; t++) weights[t] *= factor;
+    softmax.Take(scores, layout.score_stride, 1, count, 1, [scores](int64_t, int64_t i, Vec some) { Store(scores + i, some); });
+    for (int64_t t = 0; t < first; t++) weights[t] *= softmax.factor[0];
     for (int64_t t = 0; t < count; t++) weights[first + t] = scores[t];
   }
-  for (int64_t t = 0; t < call.tokens; t++) weights[t] *= 1 / softmax.sum;
+  for (int64_t t = 0; t < call.tokens; t++) weights[t] *= 1 / softmax.sum[0];
 }
 
 constexpr Attention kAttention = {.input = Number::kF32,

@@ -71,38 +71,8 @@ inline void ScorePairs(const AttentionCall& call, int64_t first, int64_t count, 
   const auto* panels = static_cast<const uint32_t*>(call.key_panels);
   for (int64_t t = first; t < first + count; t += kColumns)
     TimesPanel<PairDot>(keys, panels, t, 0, keys.length, rows, queries, query_stride, scores + t - first, stride);
-  for (int64_t r = 0; r < rows; r++) {
-    float* row = scores + r * stride;
-    for (int64_t i = count; i < RoundUp(count, kColumns); i++) row[i] = kNegInfinity;
-  }
+  EndScores(scores, stride, rows, count);
 }
-
-// As RunningSoftmax of attention.inl, with scores still to be multiplied by `scale` (log₂e included) and rough weights of bf16
-struct PairSoftmax {
-  float maximum = kNegInfinity, sum = 0;
-
-  float Take(const float* scores, int64_t count, float scale, uint16_t* weights) {
-    Vec top = Set(maximum), second = top;
-    for (int64_t i = 0; i < count; i += kColumns) {
-      top = Max(Load(scores + i), top);
-      second = Max(Load(scores + i + kLanes), second);
-    }
-    const float old = maximum;
-    maximum = MaxLanes(Max(second, top));
-    const float base = maximum == kNegInfinity ? 0 : maximum;
-    const Vec factor = Set(scale), shift = Set(-base * scale);
-    Vec block = Zero();
-    for (int64_t i = 0; i < count; i += kColumns) {
-      const Vec a = Exp2<true>(MulAdd(Load(scores + i), factor, shift)), b = Exp2<true>(MulAdd(Load(scores + i + kLanes), factor, shift));
-      StoreBf16(weights + i, a), StoreBf16(weights + i + kLanes, b);
-      block = Add(block, Add(a, b));
-    }
-    alignas(64) float rescale[kLanes];
-    Store(rescale, Exp2<true>(Set((old - base) * scale)));
-    sum = sum * rescale[0] + SumLanes(block);
-    return rescale[0];
-  }
-};
 
 inline void AddPairValues(const AttentionCall& call, int64_t first, int64_t count, int64_t rows, const uint32_t* weights, int64_t stride,
                           const float* factor, float* outputs, int64_t output_stride) {
@@ -133,20 +103,18 @@ void RunPairAttention(const AttentionCall& call) {
   const int64_t block = KeyBlock(call.tokens);
   const float scale = call.scale * kLog2E;
   ForTiles(call.query_begin, call.query_end, [&](int64_t query, int64_t rows) {
-    PairSoftmax softmax[kTileRows];
-    float factor[kTileRows];
+    TileSoftmax<true> softmax(rows);
     GatherQueries(call, query, rows, queries, layout.query_stride);
     for (int64_t first = 0; first < call.tokens; first += block) {
       const int64_t count = call.tokens - first < block ? call.tokens - first : block;
       ScorePairs(call, first, count, rows, queries, layout.query_stride, scores, layout.score_stride);
-      for (int64_t r = 0; r < rows; r++) {
-        factor[r] = softmax[r].Take(scores + r * layout.score_stride, count, scale,
-                                    reinterpret_cast<uint16_t*>(weights + r * layout.weight_stride));
-      }
-      AddPairValues(call, first, count, rows, weights, layout.weight_stride, factor, outputs, layout.output_stride);
+      softmax.Take(scores, layout.score_stride, rows, count, scale, [&](int64_t r, int64_t i, Vec some) {
+        StoreBf16(reinterpret_cast<uint16_t*>(weights + r * layout.weight_stride) + i, some);
+      });
+      AddPairValues(call, first, count, rows, weights, layout.weight_stride, softmax.factor, outputs, layout.output_stride);
     }
     for (int64_t r = 0; r < rows; r++) {
-      const Vec inverse = Set(1 / softmax[r].sum);
+      const Vec inverse = Set(1 / softmax.sum[r]);
       const float* sums = outputs + r * layout.output_stride;
       uint16_t* out = static_cast<uint16_t*>(call.out) + (query + r) * call.ldo;
       int64_t d = 0;
@@ -165,17 +133,17 @@ void PairAttentionWeights(const AttentionCall& call, float* weights) {
   auto* queries = static_cast<uint32_t*>(call.scratch);
   auto* scores = reinterpret_cast<float*>(queries + kTileRows * layout.query_stride);
   const int64_t block = KeyBlock(call.tokens);
-  RunningSoftmax softmax;
+  TileSoftmax softmax(1);
   GatherQueries(call, call.query_begin, 1, queries, layout.query_stride);
   for (int64_t first = 0; first < call.tokens; first += block) {
     const int64_t count = call.tokens - first < block ? call.tokens - first : block;
     ScorePairs(call, first, count, 1, queries, layout.query_stride, scores, layout.score_stride);
     for (int64_t t = 0; t < count; t++) scores[t] *= call.scale * kLog2E;
-    const float factor = softmax.Take(scores, count);
-    for (int64_t t = 0; t < first; t++) weights[t] *= factor;
+    softmax.Take(scores, layout.score_stride, 1, count, 1, [scores](int64_t, int64_t i, Vec some) { Store(scores + i, some); });
+    for (int64_t t = 0; t < first; t++) weights[t] *= softmax.factor[0];
     for (int64_t t = 0; t < count; t++) weights[first + t] = scores[t];
   }
-  for (int64_t t = 0; t < call.tokens; t++) weights[t] *= 1 / softmax.sum;
+  for (int64_t t = 0; t < call.tokens; t++) weights[t] *= 1 / softmax.sum[0];
 }
 
 constexpr Attention kAttentionBf16 = {.input = Number::kBf16,
