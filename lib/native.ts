@@ -228,6 +228,15 @@ export interface NativeCounters {
   onnxRunning: number
 }
 
+/** Time and arithmetic of one stage of the encoder (native/engine/profile.h), since the last reading. */
+export interface NativeStage {
+  name: string
+  /** Of all threads together. */
+  milliseconds: number
+  /** Multiplications and additions of its products; 0 where it has none. */
+  operations: number
+}
+
 export interface NativeAddon {
   runtime(): NativeRuntime
   /** `packedCache.folder` is absolute; without it there is no cache. */
@@ -244,6 +253,8 @@ export interface NativeAddon {
   /** `cancel()` rejects at once with ERR_ABORTED; what was begun is let go when it ends. */
   loadOnnxModel(source: OnnxModelSource): NativeJob<NativeOnnxModel>
   counters(options?: { reset: boolean }): NativeCounters
+  /** What the stages took since the last reading, in order; from now on they are counted, or not. Process-wide. */
+  profile(on: boolean): NativeStage[]
 }
 
 let addon: NativeAddon | undefined

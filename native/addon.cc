@@ -21,6 +21,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("openOnnxLibrary", Napi::Function::New(env, vitrine::OpenOnnxLibrary, "openOnnxLibrary"));
   exports.Set("loadOnnxModel", Napi::Function::New(env, vitrine::LoadOnnxModel, "loadOnnxModel"));
   exports.Set("counters", Napi::Function::New(env, vitrine::ReadCounters, "counters"));
+  exports.Set("profile", Napi::Function::New(env, vitrine::ReadProfile, "profile"));
   return exports;
 }
 

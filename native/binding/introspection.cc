@@ -1,7 +1,8 @@
-// runtime() and counters(), behind introspection.h.
+// runtime(), counters() and profile(), behind introspection.h.
 #include "introspection.h"
 
 #include "../engine/counters.h"
+#include "../engine/profile.h"
 #include "../kernels/dispatch.h"
 #include "../platform/cpu_limits.h"
 #include "../platform/memory.h"
@@ -58,6 +59,20 @@ Napi::Value ReadCounters(const Napi::CallbackInfo& info) {
   set("onnxRunning", counters.onnx_running);
   if (info[0].IsObject() && info[0].As<Napi::Object>().Get("reset").ToBoolean()) counters.pictures_peak = counters.pictures.load();
   return result;
+}
+
+Napi::Value ReadProfile(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Array stages = Napi::Array::New(env);
+  for (int i = 0; i < kStages; i++) {
+    Napi::Object stage = Napi::Object::New(env);
+    stage["name"] = kStageNames[i];
+    stage["milliseconds"] = double(profile.stages[i].nanoseconds.exchange(0)) / 1e6;
+    stage["operations"] = double(profile.stages[i].operations.exchange(0));
+    stages[uint32_t(i)] = stage;
+  }
+  profile.on = info[0].ToBoolean();
+  return stages;
 }
 
 }  // namespace vitrine

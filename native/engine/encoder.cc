@@ -5,10 +5,9 @@
 #include <algorithm>
 #include <string>
 
-#include "counters.h"
+#include "block.h"
 #include "picture.h"
 #include "pool.h"
-#include "stages.h"
 
 namespace vitrine {
 namespace {
@@ -17,64 +16,22 @@ constexpr int64_t kMostTokens = 1 << 20;
 
 Status OutOfMemory() { return Status::Error("ERR_OUT_OF_MEMORY", "no memory for the activations of an image"); }
 
-// The activations of one image. `normed` and `wide` are memory for several matrices, one after another, each in the numbers that its
-// reader multiplies.
-struct Activations {
-  Matrix tokens;    // [T, D], fp32: what the blocks add to
-  void* normed;     // [T, D] after a norm; then [T, heads · head dim] after attention
-  void* wide;       // [T, 3 · heads · head dim] q, k, v; then [T, F] inside the MLP
-  void* quantised;  // [T, heads · head dim], then [T, F], as bytes, where a product reads bytes that no norm wrote
-  float* scale;     // [T], of bytes
-  int32_t* zero;
-  int64_t normed_stride, wide_stride;
-  Stages::Heads heads;
-
-  bool Take(const Weights& w, int64_t token_count, Arena& arena) {
-    const int64_t inner = w.heads * w.head_dim, columns = w.kernels->gemm.columns;
-    const Attention& attention = *w.attention;
-    tokens.stride = w.token_stride;
-    normed_stride = PaddedStride(std::max(w.dim, inner), columns);
-    wide_stride = PaddedStride(std::max(3 * inner, w.mlp_width), columns);
-    tokens.data = arena.Array<float>(token_count * tokens.stride);
-    normed = arena.Array<float>(token_count * normed_stride);
-    wide = arena.Array<float>(token_count * wide_stride);
-    if (tokens.data == nullptr || normed == nullptr || wide == nullptr) return false;
-    // The end of a row that is no whole unit is read, and met by a weight of zero.
-    if (w.precision != Precision::kFp32 && inner % 4 != 0) std::fill_n(static_cast<float*>(normed), token_count * normed_stride, 0.f);
-    quantised = w.precision == Precision::kInt8 ? arena.Array<uint8_t>(token_count * wide_stride) : nullptr;
-    scale = arena.Array<float>(token_count), zero = arena.Array<int32_t>(token_count);
-    heads = {.count = w.heads,
-             .head_dim = w.head_dim,
-             .tokens = token_count,
-             .attention = &attention,
-             .key_panels = nullptr,
-             .value_panels = nullptr};
-    heads.key_panels = arena.Allocate(w.heads * attention.key_bytes(token_count, w.head_dim));
-    heads.value_panels = arena.Allocate(w.heads * attention.value_bytes(token_count, w.head_dim));
-    return scale && zero && heads.key_panels && heads.value_panels && (quantised || w.precision != Precision::kInt8);
-  }
-  Matrix Normed(Number number) const { return {normed, normed_stride, number, scale, zero}; }
-  Matrix Wide(Number number) const { return {wide, wide_stride, number}; }
-  Matrix Quantised() const { return {quantised, wide_stride, Number::kU8, scale, zero}; }
-};
-
-// Counts a block as running for as long as it lives.
-struct BlockCounted {
-  BlockCounted() { counters.blocks_begun++, counters.blocks_running++; }
-  ~BlockCounted() { counters.blocks_running--; }
-};
-
 class Encoder {
  public:
   Encoder(const Weights& weights, int64_t tokens, std::span<const Output> outputs, std::span<float* const> destinations, Worker& worker)
-      : w_(weights), t_(tokens), outputs_(outputs), destinations_(destinations), worker_(worker), stages_{*weights.kernels, worker.team} {}
+      : w_(weights),
+        t_(tokens),
+        outputs_(outputs),
+        destinations_(destinations),
+        worker_(worker),
+        stages_{*weights.kernels, worker.team},
+        blocks_(weights, a_, stages_) {}
 
   Status Run(const ImageInput& image, const std::atomic<bool>& cancelled);
 
  private:
   Status Embed(const ImageInput& image);
-  Status Block(const PackedBlock& block, const RowSet& rows, bool last);
-  void AddProduct(const PackedLinear& linear, Matrix a, const RowSet& rows);
+  BlockRows RowsOf(int64_t layer, int64_t depth) const;
   Status Write(int64_t layer);
   int64_t LayerOf(const Output& output) const { return output.layer == -1 ? int64_t(w_.blocks.size()) : output.layer; }
   RowsRead RowsAfter(int64_t layer) const;
@@ -86,6 +43,7 @@ class Encoder {
   Worker& worker_;
   const Stages stages_;
   Activations a_;
+  const Blocks blocks_;
 };
 
 Status Encoder::Run(const ImageInput& image, const std::atomic<bool>& cancelled) {
@@ -97,19 +55,35 @@ Status Encoder::Run(const ImageInput& image, const std::atomic<bool>& cancelled)
   int64_t depth = 0;
   for (const Output& output : outputs_)
     depth = std::max(depth, output.kind == Output::Kind::kAttention ? int64_t(w_.blocks.size()) : LayerOf(output));
-  const RowSet all = RowSet::All(t_);
+  BlockRows rows = depth > 0 ? RowsOf(0, depth) : BlockRows{};
+  if (depth > 0) blocks_.Begin(w_.blocks[0], rows);
   for (int64_t layer = 0;; layer++) {
     if (Status status = Write(layer); !status.ok()) return status;
     if (layer == depth) return Status::Ok();
     if (cancelled.load(std::memory_order_relaxed)) return Status::Error("ERR_ABORTED", "the call was cancelled");
-    RowSet rows = all;
-    if (layer + 1 == depth) {
-      RowsRead read = RowsAfter(depth);
-      rows = std::move(read.after_norm);
-      for (const RowRange& range : read.before_norm.ranges()) rows.Add(range);
+    const bool last = layer + 1 == depth;
+    BlockRows next = last ? BlockRows{} : RowsOf(layer + 1, depth);
+    if (!blocks_.Run(w_.blocks[size_t(layer)], rows, last ? nullptr : &w_.blocks[size_t(layer + 1)], next)) return OutOfMemory();
+    rows = std::move(next);
+    if (layer + 1 < int64_t(w_.blocks.size())) continue;
+    for (size_t i = 0; i < outputs_.size(); i++) {
+      if (outputs_[i].kind != Output::Kind::kAttention) continue;
+      if (!stages_.AttentionMap(a_.heads, a_.qkv, w_.prefix_rows, destinations_[i])) return OutOfMemory();
     }
-    if (Status status = Block(w_.blocks[size_t(layer)], rows, layer + 1 == int64_t(w_.blocks.size())); !status.ok()) return status;
   }
+}
+
+// What block `layer` computes, of the `depth` that are run.
+BlockRows Encoder::RowsOf(int64_t layer, int64_t depth) const {
+  if (layer + 1 < depth) return {RowSet::All(t_), RowSet::All(t_)};
+  RowsRead read = RowsAfter(depth);
+  BlockRows rows{.rows = std::move(read.after_norm), .queries = {}};
+  for (const RowRange& range : read.before_norm.ranges()) rows.rows.Add(range);
+  rows.queries = rows.rows;
+  for (const Output& output : outputs_) {
+    if (output.kind == Output::Kind::kAttention) rows.queries.Add({0, 1});
+  }
+  return rows;
 }
 
 Status Encoder::Embed(const ImageInput& image) {
@@ -118,6 +92,7 @@ Status Encoder::Embed(const ImageInput& image) {
     const int64_t bytes = int64_t(image.height) * image.width * 3;
     auto* crop = worker_.arena.Array<uint8_t>(bytes);
     if (crop == nullptr) return OutOfMemory();
+    const Timed timed(Stage::kPicture);
     if (Status status = CropPicture(*w_.kernels, image.picture, image.geometry, worker_.picture, crop, bytes); !status.ok()) return status;
     pixels.bytes = crop;
   }
@@ -131,46 +106,6 @@ Status Encoder::Embed(const ImageInput& image) {
   if (!stages_.EmbedPatches(w_, pixels, rows, {a_.tokens.row(w_.prefix_rows), a_.tokens.stride})) return OutOfMemory();
   if (w_.pre_norm.gamma != nullptr) stages_.Norm(w_.pre_norm, w_.eps, w_.dim, a_.tokens, a_.tokens, RowSet::All(t_));
   return Status::Ok();
-}
-
-// tokens += projection(attention(norm1(tokens))); tokens += mlp(norm2(tokens)), for `rows`: keys and values are of all tokens, the rest of
-// these rows alone.
-Status Encoder::Block(const PackedBlock& block, const RowSet& rows, bool last) {
-  const BlockCounted counted;
-  const RowSet all = RowSet::All(t_);
-  const int64_t first_key_panel = w_.heads * w_.head_dim / w_.kernels->gemm.columns;
-  const Matrix normed = a_.Normed(block.qkv.gemm->input), qkv = a_.Wide(w_.attention->input);
-  stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, normed, all);
-  RowSet queries = rows;
-  for (size_t i = 0; last && i < outputs_.size(); i++) {
-    if (outputs_[i].kind == Output::Kind::kAttention) queries.Add({0, 1});
-  }
-  stages_.Multiply(block.qkv, normed, qkv, queries, 0, Epilogue::kStore);
-  stages_.Multiply(block.qkv, normed, qkv, queries.Rest(t_), first_key_panel, Epilogue::kStore);
-  stages_.PackKeysAndValues(a_.heads, qkv);
-  for (size_t i = 0; last && i < outputs_.size(); i++) {
-    if (outputs_[i].kind != Output::Kind::kAttention) continue;
-    if (!stages_.AttentionMap(a_.heads, qkv, w_.prefix_rows, destinations_[i])) return OutOfMemory();
-  }
-  const Matrix attended = a_.Normed(w_.attention->input);
-  if (!stages_.Attend(a_.heads, qkv, attended, rows)) return OutOfMemory();
-  AddProduct(block.projection, attended, rows);
-
-  const Matrix second = a_.Normed(block.fc1.gemm->input),
-               hidden = a_.Wide(block.fc2.gemm->input == Number::kBf16 ? Number::kBf16 : Number::kF32);
-  stages_.Norm(block.norm2, w_.eps, w_.dim, a_.tokens, second, rows);
-  stages_.Multiply(block.fc1, second, hidden, rows, 0, w_.glu ? Epilogue::kGlu : Epilogue::kStore, w_.activation);
-  AddProduct(block.fc2, hidden, rows);
-  return Status::Ok();
-}
-
-// tokens += a · weightᵀ, LayerScale included
-void Encoder::AddProduct(const PackedLinear& linear, Matrix a, const RowSet& rows) {
-  if (linear.gemm->input == Number::kU8) {
-    stages_.Quantize(a, linear.k, a_.Quantised(), rows);
-    a = a_.Quantised();
-  }
-  stages_.Multiply(linear, a, a_.tokens, rows, 0, Epilogue::kResidual);
 }
 
 RowsRead Encoder::RowsAfter(int64_t layer) const {
@@ -187,7 +122,7 @@ Status Encoder::Write(int64_t layer) {
   if (rows.before_norm.empty() && rows.after_norm.empty()) return Status::Ok();
   Matrix normed = a_.tokens;
   if (w_.final_norm.gamma != nullptr && !rows.after_norm.empty()) {
-    normed = a_.Normed(Number::kF32);
+    normed = {a_.attended.data, a_.attended.stride};
     stages_.Norm(w_.final_norm, w_.eps, w_.dim, a_.tokens, normed, rows.after_norm);
   }
   for (size_t i = 0; i < outputs_.size(); i++) {

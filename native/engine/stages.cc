@@ -69,74 +69,30 @@ class ChunkGrid {
 
 void Stages::Norm(const PackedNorm& norm, float eps, int64_t dim, Matrix x, Matrix y, const RowSet& rows) const {
   const RowCuts cuts(rows, kNormRowsPerChunk, 1);
-  team.ForEach(cuts.count(), [&](int64_t chunk) {
-    const RowRange range = cuts[chunk];
-    kernels.layer_norm({.x = x.row(range.begin),
-                        .ldx = x.stride,
-                        .y = y.bytes(range.begin),
-                        .y_number = y.number,
-                        .ldy = y.stride,
-                        .y_scale = y.number == Number::kU8 ? y.scale + range.begin : nullptr,
-                        .y_zero = y.number == Number::kU8 ? y.zero + range.begin : nullptr,
-                        .gamma = norm.gamma,
-                        .beta = norm.beta,
-                        .rows = range.size(),
-                        .dim = dim,
-                        .eps = eps});
-  });
+  team.ForEach(cuts.count(), [&](int64_t chunk) { NormRows(kernels, norm, eps, dim, x, y, cuts[chunk]); });
 }
 
 void Stages::Quantize(Matrix x, int64_t dim, Matrix y, const RowSet& rows) const {
   const RowCuts cuts(rows, kNormRowsPerChunk, 1);
-  team.ForEach(cuts.count(), [&](int64_t chunk) {
-    const RowRange range = cuts[chunk];
-    kernels.quantize({.x = x.bytes(range.begin),
-                      .x_number = x.number,
-                      .ldx = x.stride,
-                      .y = reinterpret_cast<uint8_t*>(y.bytes(range.begin)),
-                      .ldy = y.stride,
-                      .scale = y.scale + range.begin,
-                      .zero = y.zero + range.begin,
-                      .rows = range.size(),
-                      .dim = dim});
-  });
+  team.ForEach(cuts.count(), [&](int64_t chunk) { QuantizeRows(kernels, x, dim, y, cuts[chunk]); });
 }
 
-void Stages::Multiply(const PackedLinear& linear, Matrix a, Matrix c, const RowSet& rows, int64_t panel_begin, Epilogue epilogue,
+void Stages::Multiply(Stage stage, const PackedLinear& linear, Matrix a, Matrix c, const RowSet& rows, PanelRange panels, Epilogue epilogue,
                       Activation activation) const {
-  const int64_t panels = linear.panel_count - panel_begin;
-  if (rows.empty() || panels <= 0) return;
-  const Gemm& gemm = *linear.gemm;
-  const int64_t tile_rows = gemm.rows, panel_bytes = gemm.panel_bytes(linear.k);
+  const int64_t count = panels.end - panels.begin;
+  if (rows.empty() || count <= 0) return;
+  const int64_t tile_rows = linear.gemm->rows, panel_bytes = linear.gemm->panel_bytes(linear.k);
   // Narrow numbers are multiplied faster: a chunk is as many bytes of panel, and so about as much time.
   const int64_t row_cost = panel_bytes / 2;
   const RowCuts cuts(rows, tile_rows, kFlopsPerChunk / (tile_rows * row_cost));
   const int64_t row_parts = cuts.count(), rows_each = Ceil(rows.count(), row_parts);
   const int64_t panels_each = std::max<int64_t>(1, std::min(kFlopsPerChunk / (rows_each * row_cost), kBytesPerChunk / panel_bytes));
-  const int64_t panel_parts = Ceil(panels, panels_each);
+  const int64_t panel_parts = Ceil(count, panels_each);
   const ChunkGrid grid(row_parts, panel_parts, team.width());
   team.ForEach(grid.count(), [&](int64_t chunk) {
     const auto [row_part, part] = grid[chunk];
-    const RowRange range = cuts[row_part];
-    gemm.run({.a = a.data,
-              .lda = a.stride,
-              .a_scale = a.scale,
-              .a_zero = a.zero,
-              .panels = linear.panels,
-              .column_scale = linear.column_scale,
-              .column_sum = linear.column_sum,
-              .bias = linear.bias,
-              .scale = linear.scale,
-              .c = c.data,
-              .c_number = c.number,
-              .ldc = c.stride,
-              .k = linear.k,
-              .row_begin = range.begin,
-              .row_end = range.end,
-              .panel_begin = panel_begin + panels * part / panel_parts,
-              .panel_end = panel_begin + panels * (part + 1) / panel_parts,
-              .epilogue = epilogue,
-              .activation = activation});
+    const PanelRange some{panels.begin + count * part / panel_parts, panels.begin + count * (part + 1) / panel_parts};
+    MultiplyRows(stage, linear, a, c, cuts[row_part], some, epilogue, activation);
   });
 }
 
@@ -164,20 +120,19 @@ bool Stages::EmbedPatches(const Weights& weights, const Image& image, const floa
                               .patch_begin = range.begin,
                               .patch_end = range.end,
                               .scratch = static_cast<float*>(scratch)};
+    const Timed timed(Stage::kPatches, 2 * range.size() * linear.panel_count * kernels.gemm.columns * linear.k);
     (image.bytes != nullptr ? kernels.patch_embed.from_bytes : kernels.patch_embed.from_planes)(call);
   });
 }
 
-void Stages::PackKeysAndValues(const Heads& heads, Matrix qkv) const {
-  const int64_t inner = heads.count * heads.head_dim;
-  team.ForEach(heads.count, [&](int64_t head) {
-    const int64_t column = inner + head * heads.head_dim;
-    heads.attention->pack(qkv.bytes(0, column), qkv.bytes(0, column + inner), qkv.stride, heads.tokens, heads.head_dim, heads.keys(head),
-                          heads.values(head));
-  });
-}
-
 namespace {
+
+void PackHead(const Stages::Heads& heads, Matrix qkv, int64_t head) {
+  const Timed timed(Stage::kKeys);
+  const int64_t inner = heads.count * heads.head_dim, column = inner + head * heads.head_dim;
+  heads.attention->pack(qkv.bytes(0, column), qkv.bytes(0, column + inner), qkv.stride, heads.tokens, heads.head_dim, heads.keys(head),
+                        heads.values(head));
+}
 
 AttentionCall HeadCall(const Stages::Heads& heads, Matrix qkv, int64_t head, void* scratch) {
   return {.q = qkv.bytes(0, head * heads.head_dim),
@@ -194,19 +149,30 @@ AttentionCall HeadCall(const Stages::Heads& heads, Matrix qkv, int64_t head, voi
           .scratch = scratch};
 }
 
+void AttendHead(const Stages::Heads& heads, Matrix qkv, Matrix attended, int64_t head, RowRange queries, void* scratch) {
+  const Timed timed(Stage::kAttention, 4 * heads.tokens * heads.head_dim * queries.size());
+  AttentionCall call = HeadCall(heads, qkv, head, scratch);
+  call.query_begin = queries.begin, call.query_end = queries.end;
+  call.out = attended.bytes(0, head * heads.head_dim), call.ldo = attended.stride;
+  heads.attention->run(call);
+}
+
 }  // namespace
 
 bool Stages::Attend(const Heads& heads, Matrix qkv, Matrix attended, const RowSet& queries) const {
-  const int64_t scratch_bytes = heads.attention->scratch_bytes(heads.tokens, heads.head_dim);
+  const int64_t scratch_bytes = heads.attention->scratch_bytes(heads.tokens, heads.head_dim), threads = team.width();
+  // One phase where whole heads fill all threads evenly.
+  if (heads.count % threads == 0 || heads.count >= 4 * threads) {
+    return team.ForEach(heads.count, scratch_bytes, [&](int64_t head, void* scratch) {
+      PackHead(heads, qkv, head);
+      for (const RowRange& range : queries.ranges()) AttendHead(heads, qkv, attended, head, range, scratch);
+    });
+  }
+  team.ForEach(heads.count, [&](int64_t head) { PackHead(heads, qkv, head); });
   const int64_t flops = 4 * heads.tokens * heads.head_dim;  // of one query
   const RowCuts cuts(queries, kernels.gemm.rows, kFlopsPerChunk / (flops * kernels.gemm.rows));
   return team.ForEach(heads.count * cuts.count(), scratch_bytes, [&](int64_t chunk, void* scratch) {
-    const int64_t head = chunk / cuts.count();
-    const RowRange range = cuts[chunk % cuts.count()];
-    AttentionCall call = HeadCall(heads, qkv, head, scratch);
-    call.query_begin = range.begin, call.query_end = range.end;
-    call.out = attended.bytes(0, head * heads.head_dim), call.ldo = attended.stride;
-    heads.attention->run(call);
+    AttendHead(heads, qkv, attended, chunk / cuts.count(), cuts[chunk % cuts.count()], scratch);
   });
 }
 

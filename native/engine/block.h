@@ -1,0 +1,69 @@
+// One block of the encoder: tokens += projection(attention(norm1(tokens))); tokens += mlp(norm2(tokens)). Before it: encoder.h; after it:
+// stages.h. Letters: T tokens, D width, F MLP width.
+//
+// Everything but attention works on each row by itself. Where there are rows enough for all threads, a chunk of some fifty rows goes
+// through all of it at once, from the projection to the queries, keys and values of the next block: what lies between stays in the cache of
+// its thread, and threads meet twice a block. Where there are fewer, each step is a phase of its own, cut by panels too. The bits are the
+// same.
+#pragma once
+
+#include "arena.h"
+#include "stages.h"
+
+namespace vitrine {
+
+// Memory between the steps for some rows, in the numbers that each reader multiplies.
+struct RowBuffers {
+  void* normed = nullptr;   // [rows, D], after a norm
+  void* hidden = nullptr;   // [rows, F], inside the MLP
+  void* bytes = nullptr;    // [rows, F or heads · head dim], int8: where a product reads bytes that no norm wrote
+  float* scale = nullptr;   // [rows], of bytes
+  int32_t* zero = nullptr;  // [rows]
+  int64_t normed_stride = 0, hidden_stride = 0;
+
+  // Bytes that `rows` rows need; then the same, laid into memory, 64-byte aligned.
+  static int64_t Size(const Weights& weights, int64_t rows);
+  void Lay(const Weights& weights, int64_t rows, void* memory);
+
+  Matrix Normed(Number number) const { return {normed, normed_stride, number, scale, zero}; }
+  Matrix Hidden(Number number) const { return {hidden, hidden_stride, number}; }
+  Matrix Bytes() const { return {bytes, hidden_stride, Number::kU8, scale, zero}; }
+};
+
+// The activations of one image.
+struct Activations {
+  Matrix tokens;    // [T, D], fp32: what the blocks add to
+  Matrix qkv;       // [T, 3 · heads · head dim]
+  Matrix attended;  // [T, heads · head dim]; as fp32 also wide enough for a norm of the tokens
+  RowBuffers rows;  // for all T
+  Stages::Heads heads{};
+
+  [[nodiscard]] bool Take(const Weights& weights, int64_t tokens, Arena& arena);
+};
+
+// Which rows of the tokens a block computes, and which of its queries: the same, and what an attention map asks for.
+struct BlockRows {
+  RowSet rows, queries;
+};
+
+class Blocks {
+ public:
+  Blocks(const Weights& weights, const Activations& activations, const Stages& stages) : w_(weights), a_(activations), stages_(stages) {}
+
+  // Queries of `rows`, keys and values of all tokens: before the first Run.
+  void Begin(const PackedBlock& block, const BlockRows& rows) const;
+  // After it, of the same block: the tokens of its rows. With `next`, all rows are computed, and the next block has begun. False: no
+  // memory.
+  [[nodiscard]] bool Run(const PackedBlock& block, const BlockRows& rows, const PackedBlock* next, const BlockRows& next_rows) const;
+
+ private:
+  [[nodiscard]] bool FinishRows(const PackedBlock& block, const PackedBlock* next, const BlockRows& next_rows) const;
+  void FinishPhases(const PackedBlock& block, const RowSet& rows) const;
+  void BeginRows(const PackedBlock& block, const RowSet& queries, const RowBuffers& buffers, RowRange range) const;
+
+  const Weights& w_;
+  const Activations& a_;
+  const Stages& stages_;
+};
+
+}  // namespace vitrine
