@@ -18,6 +18,7 @@ namespace {
 constexpr int64_t kMostPanelColumns = 256;
 
 enum class Order : uint8_t { kPlain, kGlu, kPatch };
+enum class Part : uint8_t { kQkv, kProjection, kFc1, kFc2 };
 
 // A norm as the file and as the packed weights have it.
 struct NormPlan {
@@ -40,6 +41,7 @@ struct LinearPlan {
   float* column_scale;  // int8
   int32_t* column_sum;  // int8
   float* fold;          // [k], int8 layers that read a norm, else null: the weights are multiplied by it, the norm's parameters divided
+  float* mean;          // [k], with `fold`: what the product reads on average
   NormPlan norm;        // of `fold`
   int64_t first_chunk;
 };
@@ -83,7 +85,7 @@ class Packer {
 
   void PackPanel(const LinearPlan& plan, int64_t panel, float* rows);
   void Fold(const LinearPlan& plan, float* rows);
-  const Gemm& GemmOf(size_t block, bool mlp) const;
+  const Gemm& GemmOf(size_t block, Part part) const;
   void PackPatchBytes(const LinearPlan& plan, int64_t panel, float* rows, float* row);
   void ReadSlice(const LinearPlan& plan, const Tensor& tensor, int64_t panel, int64_t row_values, float* out);
   void Read(const Tensor& tensor, int64_t first, int64_t count, int64_t row_values, float* out);
@@ -128,10 +130,12 @@ void Packer::Check(const Tensor& tensor, int64_t values, const char* role) {
   if (Status status = reader_.Check(tensor, values, role); !status.ok()) Fail(std::move(status));
 }
 
-// In int8 the first MLP stays bf16: its inputs, closest to the pixels, are the hardest to quantise (docs/numerics.md).
-const Gemm& Packer::GemmOf(size_t block, bool mlp) const {
+// In int8 two parts stay bf16 (docs/numerics.md has what each gives): the first MLP's fc1, whose inputs, closest to the pixels, are the
+// hardest to quantise; and what follows attention in the last block, which costs nothing where the CLS row alone is computed there.
+const Gemm& Packer::GemmOf(size_t block, Part part) const {
   if (precision_ == Precision::kFp32) return kernels_.gemm;
-  return precision_ == Precision::kBf16 || (block == 0 && mlp) ? kernels_.gemm_bf16 : kernels_.gemm_int8;
+  const bool first = block == 0 && part == Part::kFc1, last = block + 1 == spec_.blocks.size() && part != Part::kQkv;
+  return precision_ == Precision::kBf16 || first || last ? kernels_.gemm_bf16 : kernels_.gemm_int8;
 }
 
 void Packer::LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t n, int64_t k, Order order, const Gemm& gemm,
@@ -147,12 +151,12 @@ void Packer::LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t 
   plan.n = n, plan.k = k, plan.panel_count = panel_count, plan.order = order;
   plan.gemm = &gemm, plan.panel_bytes = gemm.panel_bytes(k), plan.first_chunk = chunks_;
   plan.panels = TakeBytes(panel_count * plan.panel_bytes);
-  if (linear.bias.present()) plan.bias = Take(panel_count * nr);
+  if (linear.bias.present() || (int8 && norm.norm != nullptr)) plan.bias = Take(panel_count * nr);
   if (scaled) plan.scale = Take(panel_count * nr);
   if (int8) {
     plan.column_scale = Take(panel_count * nr);
     plan.column_sum = reinterpret_cast<int32_t*>(Take(panel_count * nr));
-    if (norm.norm != nullptr) plan.norm = norm, plan.fold = Take(k);
+    if (norm.norm != nullptr) plan.norm = norm, plan.fold = Take(k), plan.mean = Take(k);
   }
   out = {.gemm = &gemm,
          .panels = plan.panels,
@@ -203,12 +207,12 @@ void Packer::Lay(Weights& w) {
     const Block& block = spec_.blocks[i];
     PackedBlock& packed = w.blocks[i];
     const NormPlan norm1 = LayNorm(block.norm1, packed.norm1);
-    LayLinear(block.qkv, nullptr, 3 * inner, d, Order::kPlain, GemmOf(i, false), packed.qkv, nullptr, norm1);
-    LayLinear(block.projection, &block.scale1, d, inner, Order::kPlain, GemmOf(i, false), packed.projection);
+    LayLinear(block.qkv, nullptr, 3 * inner, d, Order::kPlain, GemmOf(i, Part::kQkv), packed.qkv, nullptr, norm1);
+    LayLinear(block.projection, &block.scale1, d, inner, Order::kPlain, GemmOf(i, Part::kProjection), packed.projection);
     const NormPlan norm2 = LayNorm(block.norm2, packed.norm2);
-    LayLinear(block.fc1, nullptr, spec_.glu ? 2 * f : f, d, spec_.glu ? Order::kGlu : Order::kPlain, GemmOf(i, true), packed.fc1, nullptr,
-              norm2);
-    LayLinear(block.fc2, &block.scale2, d, f, Order::kPlain, GemmOf(i, true), packed.fc2);
+    LayLinear(block.fc1, nullptr, spec_.glu ? 2 * f : f, d, spec_.glu ? Order::kGlu : Order::kPlain, GemmOf(i, Part::kFc1), packed.fc1,
+              nullptr, norm2);
+    LayLinear(block.fc2, &block.scale2, d, f, Order::kPlain, GemmOf(i, Part::kFc2), packed.fc2);
   }
   if (spec_.final_norm) LayNorm(*spec_.final_norm, w.final_norm);
   w.heads_out.resize(spec_.heads_out.size());
@@ -246,6 +250,19 @@ void Packer::Fold(const LinearPlan& plan, float* rows) {
   if (Status status = reader_.ReadRows(plan.norm.norm->gamma, 0, plan.k, 1, gamma); !status.ok()) return Fail(std::move(status));
   if (Status status = reader_.ReadRows(plan.norm.norm->beta, 0, plan.k, 1, beta); !status.ok()) return Fail(std::move(status));
   FoldScales(gamma, beta, plan.k, plan.fold);
+  // A normalised row is 0 on average, so that beta is what is left of it.
+  for (int64_t k = 0; k < plan.k; k++) plan.mean[k] = beta[k] / plan.fold[k];
+}
+
+// Σ term(k), in an order that every machine has
+template <class Term>
+float Sum(int64_t count, Term&& term) {
+  float sums[8] = {};
+  int64_t k = 0;
+  for (; k + 8 <= count; k += 8)
+    for (int64_t i = 0; i < 8; i++) sums[i] += term(k + i);
+  for (int64_t i = 0; k + i < count; i++) sums[i] += term(k + i);
+  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
 // `rows`: NR·K floats and K more
@@ -254,17 +271,26 @@ void Packer::PackPanel(const LinearPlan& plan, int64_t panel, float* rows) {
   const void* columns[kMostPanelColumns];  // on the stack: a helper thread may not fail
   for (int64_t j = 0; j < nr; j++) columns[j] = rows + j * plan.k;
   ReadSlice(plan, plan.linear->weight, panel, plan.k, rows);
-  if (plan.bias != nullptr) ReadSlice(plan, plan.linear->bias, panel, 1, plan.bias + panel * nr);
+  if (plan.linear->bias.present())
+    ReadSlice(plan, plan.linear->bias, panel, 1, plan.bias + panel * nr);
+  else if (plan.bias != nullptr)
+    std::fill_n(plan.bias + panel * nr, nr, 0.0f);
   if (plan.scale != nullptr) ReadSlice(plan, *plan.layer_scale, panel, 1, plan.scale + panel * nr);
   if (failed_) return;
   for (int64_t j = 0; j < nr && plan.column_scale != nullptr; j++) {
     float* row = rows + j * plan.k;  // bytes over the floats that they come from
+    // What rounding the weights takes from the result on average goes into the bias.
+    float* bias = plan.mean != nullptr ? plan.bias + panel * nr + j : nullptr;
+    if (bias != nullptr) *bias += Sum(plan.k, [&](int64_t k) { return row[k] * plan.fold[k] * plan.mean[k]; });
+    const auto* bytes = reinterpret_cast<int8_t*>(row);
     kernels_.quantize_weights({.w = row,
                                .fold = plan.fold,
                                .k = plan.k,
                                .q = reinterpret_cast<int8_t*>(row),
                                .scale = plan.column_scale + panel * nr + j,
                                .sum = plan.column_sum + panel * nr + j});
+    if (bias != nullptr)
+      *bias -= plan.column_scale[panel * nr + j] * Sum(plan.k, [&](int64_t k) { return float(bytes[k]) * plan.mean[k]; });
   }
   plan.gemm->pack_panel(columns, plan.k, plan.panels + panel * plan.panel_bytes);
   if (plan.byte_panels == nullptr) return;
