@@ -135,7 +135,7 @@ struct TileSoftmax {
     }
     for (int64_t r = 0; r < rows; r++) {
       const float* row = scores + r * stride;
-      const auto exponent = [scale, by = Set(shift[r])](Vec score) {
+      const auto exponent = [&, by = Set(shift[r])](Vec score) {
         if constexpr (rough) return MulAdd(score, Set(scale), by);
         return Add(score, by);
       };
