@@ -1,4 +1,4 @@
-// Contract: softmax(q·kᵀ·scale)·v for one head without a T×T matrix. Before it: gemm.h (QKV); after it: gemm.h (projection).
+// Contract: softmax(q·kᵀ·scale + bias)·v for one head without a T×T matrix. Before it: gemm.h (QKV); after it: gemm.h (projection).
 // Letters: T tokens, K head dim (any), both of any size.
 #pragma once
 
@@ -18,7 +18,9 @@ struct AttentionCall {
   int64_t tokens, head_dim;
   int64_t query_begin, query_end;
   float scale;  // 1/√K as a rule
-  void* out;    // out + t·ldo, K values of Attention::input; its neighbours (other heads' columns) are never touched
+  // [T] added to the scaled scores of every query, -∞ allowed; null: nothing is added, at no cost. Only so many floats are read.
+  const float* key_bias = nullptr;
+  void* out;  // out + t·ldo, K values of Attention::input; its neighbours (other heads' columns) are never touched
   int64_t ldo;
   void* scratch;  // scratch_bytes(T, K), 64-byte aligned, of this thread alone
 };

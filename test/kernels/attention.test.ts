@@ -37,7 +37,8 @@ const inside = (out: Float32Array, { headDim, ldo, queryBegin, queryEnd }: Atten
   )
 
 function compare(name: string, call: AttentionCall, seed: number): void {
-  const largest = { query: largestNorm(call.q, call), key: largestNorm(call.k, call), value: 0, scale: Math.abs(call.scale) }
+  const largest = { query: largestNorm(call.q, call), key: largestNorm(call.k, call), value: 0, scale: Math.abs(call.scale), bias: 0 }
+  for (const x of call.keyBias ?? []) if (Number.isFinite(x)) largest.bias = Math.max(largest.bias, Math.abs(x))
   for (const x of call.v) if (Math.abs(x) > largest.value) largest.value = Math.abs(x)
   const actual = kernels.attention(name, call)
   const expected = kernels.attention('reference', call)
@@ -88,6 +89,23 @@ describe.each(isas)('attention on $name', ({ name, rows, columns }) => {
     for (const sharp of [0, 1e-3, 40]) compare(name, makeCall(random, 333, 64, sharp), random.seed)
     const call = makeCall(random, 50, 16)
     compare(name, { ...call, scale: -0.25 }, random.seed)
+  })
+
+  test('a bias by key: around tiles and blocks, -∞ hides a key, none and zeros are the same', () => {
+    const random = new Random(4350)
+    const sizes = new Set([...around(columns), ...around(columns / 2), 197, 321, 352, 353, 700])
+    for (const tokens of sizes) {
+      for (const headDim of [16, 64, 80]) {
+        const keyBias = random.floats(tokens, 4)
+        const call = { ...makeCall(random, tokens, headDim), queryEnd: Math.min(tokens, rows + 2), keyBias }
+        compare(name, call, random.seed)
+        const hidden = keyBias.map((x, t) => (t > 0 && t % 3 === 0 ? Number.NEGATIVE_INFINITY : x))
+        compare(name, { ...call, keyBias: hidden }, random.seed)
+        const { keyBias: _, ...none } = call
+        const zeros = kernels.attention(name, { ...call, keyBias: new Float32Array(tokens) })
+        expectSameBits(zeros, kernels.attention(name, none), `${tokens} keys, zeros`, random.seed)
+      }
+    }
   })
 
   test('a query has the same bits alone and in any range', () => {

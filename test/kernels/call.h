@@ -88,6 +88,7 @@ Napi::Value CallAttention(const Napi::CallbackInfo& info, const Attention& atten
       values(size_t(attention.value_bytes(tokens, head_dim)), 0, 64);
   Guarded<uint8_t> scratch(size_t(attention.scratch_bytes(tokens, head_dim)), 0, 64);
   attention.pack(k->data(), v->data(), call.Int("ld"), tokens, head_dim, keys.data(), values.data());
+  const auto key_bias = call.Copy("keyBias");
   const AttentionCall arguments{.q = q->data(),
                                 .ldq = call.Int("ld"),
                                 .key_panels = keys.data(),
@@ -97,6 +98,7 @@ Napi::Value CallAttention(const Napi::CallbackInfo& info, const Attention& atten
                                 .query_begin = call.Int("queryBegin"),
                                 .query_end = call.Int("queryEnd"),
                                 .scale = call.Float("scale"),
+                                .key_bias = Data(key_bias),
                                 .out = out->data(),
                                 .ldo = call.Int("ldo"),
                                 .scratch = scratch.data()};

@@ -53,6 +53,8 @@ export interface AttentionCall extends Placement {
   queryBegin: number
   queryEnd: number
   scale: number
+  /** [tokens], added to the scaled scores. */
+  keyBias?: Float32Array
   out: Float32Array
   ldo: number
   weights?: true

@@ -362,6 +362,22 @@ describe.each(isas.filter(({ bf16 }) => bf16))('attention of bf16 on $name', (is
     }
   })
 
+  test.each([1, 2, 16, 31, 33, 197, 321, 353, 700])('a bias by each of %i keys, -∞ among them', (tokens) => {
+    const random = new Random(93)
+    for (const headDim of [16, 36, 64]) {
+      const keyBias = random.floats(tokens, 4).map((x, t) => (t > 0 && t % 5 === 0 ? Number.NEGATIVE_INFINITY : x))
+      const call = { ...makeCall(random, tokens, headDim), keyBias }
+      const trim = (out: Float32Array) => unpadded(tokens, headDim, call.ldo, out)
+      const expected = trim(kernels.pairAttention('reference', call))
+      const largest = call.v.reduce((most, x) => Math.max(most, Number.isNaN(x) ? 0 : Math.abs(x)), 0)
+      const bound = (i: number) => largest * (half + 1e-3) + 2 * half * Math.abs(expected[i]!)
+      expectWithin(trim(kernels.pairAttention(isa.name, call)), expected, bound, `T ${tokens} K ${headDim}`, random.seed)
+      const weights = kernels.pairAttention('reference', { ...call, weights: true })
+      const found = kernels.pairAttention(isa.name, { ...call, weights: true })
+      expectWithin(found, weights, (i) => 1e-3 * weights[i]! + 1e-7, 'weights', random.seed)
+    }
+  })
+
   test('a query has the same bits alone', () => {
     const random = new Random(95)
     const call = makeCall(random, 50, 64)

@@ -29,8 +29,12 @@ export function reduction(terms: number, magnitude: number): number {
 }
 
 /** One element of softmax(q·kᵀ)·v: the scores' absolute errors are relative errors of the weights. */
-export function attention(tokens: number, headDim: number, largest: { query: number; key: number; value: number; scale: number }): number {
-  const score = largest.query * largest.key * largest.scale // norms: no score is larger
+export function attention(
+  tokens: number,
+  headDim: number,
+  largest: { query: number; key: number; value: number; scale: number; bias?: number },
+): number {
+  const score = largest.query * largest.key * largest.scale + (largest.bias ?? 0) // norms: no score is larger
   const weights = 2 * reduction(headDim, score) + 4 * roundoff * score + 8 * roundoff
   return largest.value * (weights + reduction(tokens, 1))
 }

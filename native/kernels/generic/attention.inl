@@ -99,6 +99,20 @@ inline void EndScores(float* scores, int64_t stride, int64_t rows, int64_t count
     for (int64_t r = 0; r < rows; r++) Store(scores + r * stride + count, Set(kNegInfinity));
 }
 
+// score = score·scale + bias·log₂e of `count` keys from `first` on, in every row
+template <bool kScaled>
+inline void AddKeyBias(const float* key_bias, int64_t first, int64_t count, int64_t rows, float scale, float* scores, int64_t stride) {
+  const Vec log2e = Set(kLog2E), factor = Set(scale);
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const float* at = key_bias + first + i;
+    const Vec bias = Mul(count - i >= kLanes ? Load(at) : LoadPart(at, count - i), log2e);
+    for (int64_t r = 0; r < rows; r++) {
+      float* row = scores + r * stride + i;
+      Store(row, kScaled ? MulAdd(Load(row), factor, bias) : Add(Load(row), bias));
+    }
+  }
+}
+
 // Scores of keys [first, first + count) → scores[rows][stride]
 inline void ScoreBlock(const AttentionCall& call, int64_t first, int64_t count, int64_t rows, const float* queries, int64_t query_stride,
                        float* scores, int64_t stride) {
@@ -106,6 +120,7 @@ inline void ScoreBlock(const AttentionCall& call, int64_t first, int64_t count, 
   for (int64_t t = first; t < first + count; t += kColumns)
     TimesPanel(keys, static_cast<const float*>(call.key_panels), t, 0, call.head_dim, rows, queries, query_stride, scores + t - first,
                stride);
+  if (call.key_bias != nullptr) AddKeyBias<false>(call.key_bias, first, count, rows, 1, scores, stride);
   EndScores(scores, stride, rows, count);
 }
 

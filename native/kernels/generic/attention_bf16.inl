@@ -65,12 +65,16 @@ inline void GatherQueries(const AttentionCall& call, int64_t query, int64_t rows
   }
 }
 
+// Without a bias the scores are still to be multiplied by scale·log₂e, which the softmax then does in passing.
+inline float ScaleLeft(const AttentionCall& call) { return call.key_bias != nullptr ? 1 : call.scale * kLog2E; }
+
 inline void ScorePairs(const AttentionCall& call, int64_t first, int64_t count, int64_t rows, const uint32_t* queries, int64_t query_stride,
                        float* scores, int64_t stride) {
   const PanelWalk keys = PairKeys(call.tokens, call.head_dim);
   const auto* panels = static_cast<const uint32_t*>(call.key_panels);
   for (int64_t t = first; t < first + count; t += kColumns)
     TimesPanel<PairDot>(keys, panels, t, 0, keys.length, rows, queries, query_stride, scores + t - first, stride);
+  if (call.key_bias != nullptr) AddKeyBias<true>(call.key_bias, first, count, rows, call.scale * kLog2E, scores, stride);
   EndScores(scores, stride, rows, count);
 }
 
@@ -101,7 +105,7 @@ void RunPairAttention(const AttentionCall& call) {
   auto* weights = reinterpret_cast<uint32_t*>(scores + kTileRows * layout.score_stride);
   auto* outputs = reinterpret_cast<float*>(weights + kTileRows * layout.weight_stride);
   const int64_t block = KeyBlock(call.tokens);
-  const float scale = call.scale * kLog2E;
+  const float scale = ScaleLeft(call);
   ForTiles(call.query_begin, call.query_end, [&](int64_t query, int64_t rows) {
     TileSoftmax<true> softmax(rows);
     GatherQueries(call, query, rows, queries, layout.query_stride);
@@ -138,7 +142,7 @@ void PairAttentionWeights(const AttentionCall& call, float* weights) {
   for (int64_t first = 0; first < call.tokens; first += block) {
     const int64_t count = call.tokens - first < block ? call.tokens - first : block;
     ScorePairs(call, first, count, 1, queries, layout.query_stride, scores, layout.score_stride);
-    for (int64_t t = 0; t < count; t++) scores[t] *= call.scale * kLog2E;
+    for (int64_t t = 0; t < count; t++) scores[t] *= ScaleLeft(call);
     softmax.Take(scores, layout.score_stride, 1, count, 1, [scores](int64_t, int64_t i, Vec some) { Store(scores + i, some); });
     for (int64_t t = 0; t < first; t++) weights[t] *= softmax.factor[0];
     for (int64_t t = 0; t < count; t++) weights[first + t] = scores[t];

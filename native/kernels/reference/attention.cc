@@ -31,7 +31,7 @@ void Softmax(const AttentionCall& call, int64_t query, double* weights) {
     double dot = 0;
     for (int64_t d = 0; d < call.head_dim; d++)
       dot += ValueAt(call.q, number, query * call.ldq + d) * ValueAt(call.key_panels, number, t * call.head_dim + d);
-    weights[t] = dot * double(call.scale);
+    weights[t] = dot * double(call.scale) + (call.key_bias != nullptr ? double(call.key_bias[t]) : 0);
     maximum = weights[t] > maximum ? weights[t] : maximum;
   }
   for (int64_t t = 0; t < call.tokens; t++) sum += weights[t] = std::exp(weights[t] - maximum);
