@@ -12,6 +12,7 @@ import type { ImageSize } from './options'
 import type { PlannedOutput } from './plan'
 import { type Run, runOf } from './size'
 import { type FeatureTensor, type PixelTensor, Tensor } from './tensor'
+import { mergeSchedule, type TokenMerging } from './token-merging'
 
 /** A loaded checkpoint, and what its calls share. */
 export interface Encoder {
@@ -25,6 +26,7 @@ export interface Encoder {
 /** The checked options that a call reads here. */
 export interface CallChoice {
   imageSize?: ImageSize | undefined
+  tokenMerging?: TokenMerging | undefined
   exif: boolean
   maxPixels: number
   errors?: 'throw' | 'collect' | undefined
@@ -43,11 +45,12 @@ export async function encode(
 ): Promise<FeatureTensor[]> {
   const run = { ...runOf(encoder.checkpoint, images, choice.imageSize), exif: choice.exif, maxPixels: choice.maxPixels }
   const planned = plan(run)
+  const merging = mergeSchedule(encoder.checkpoint, choice)
   const outputs = planned.map(({ output }) => output)
   const sinks = planned.map(({ dims }) => allocate((length) => new Float32Array(length), images.length, dims))
   const kind: InputKind = images[0]?.kind === 'pixels' ? 'pixels' : 'picture'
   const begin = async (): Promise<Work> => {
-    const runner: Runner = await encoder.engine.prepare(kind, outputs)
+    const runner: Runner = await encoder.engine.prepare(kind, outputs, merging)
     return {
       each: (row, step, trace) => {
         const burst = Math.min(images.length - row, encoder.gate.limit)

@@ -1,7 +1,7 @@
 // What computes: vitrine's own engine, or sessions of ONNX Runtime (onnx/sessions.ts). Before it: call.ts, which asks it to get ready for a
 // call; after it: encode.ts, which runs one image after another, and native.ts.
 import type { NativeDType, NativeJob, NativeModel, NativePicture, NativePixels, NativeTimings, PackedCacheState } from './native'
-import type { Output } from './spec'
+import type { MergeSchedule, Output } from './spec'
 
 /** Pictures are decoded, cropped and normalised behind this line; pixel values are normalised already. */
 export type InputKind = NativePicture['kind'] | NativePixels['kind']
@@ -39,8 +39,8 @@ export interface Engine {
   readonly info: EngineInfo
   /** Images decoded or waiting at most. */
   readonly inFlight: number
-  /** What a call needs: at once, or after a session was built for it. */
-  prepare(kind: InputKind, outputs: Output[]): Runner | Promise<Runner>
+  /** What a call needs: at once, or after a session was built for it. ERR_OPTION_INVALID where it cannot merge tokens. */
+  prepare(kind: InputKind, outputs: Output[], merging?: MergeSchedule): Runner | Promise<Runner>
   /** Resolves when everything is let go; nothing may be running. Idempotent. */
   close(): Promise<void>
 }
@@ -59,7 +59,7 @@ export function nativeEngine(model: NativeModel, dtype: NativeDType, note: strin
       ...(packedCacheNote !== undefined && { packedCacheNote }),
     },
     inFlight: IN_FLIGHT_PER_THREAD * threads,
-    prepare: (_, outputs) => ({ run: (image, sinks, row) => model.run(image, outputs, sinks, row), done: () => {} }),
+    prepare: (_, outputs, merging) => ({ run: (image, sinks, row) => model.run(image, outputs, sinks, row, merging), done: () => {} }),
     close: async () => model.close(),
   }
 }

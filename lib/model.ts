@@ -152,7 +152,8 @@ export class Model {
   classify(input: ImageInput, options?: ClassifyOptions): Promise<Classification[][]> {
     return this.#call('classify', options, async (checked) => {
       const { checkpoint } = this.#encoder
-      const plan = ({ size }: Run) => planPools(checkpoint, size, { pool: 'logits' })
+      const { tokenMerging } = checked
+      const plan = ({ size }: Run) => planPools(checkpoint, size, { pool: 'logits', tokenMerging })
       const [logits] = await encode(this.#encoder, 'classify', captureInput(input), checked, plan)
       return Array.from({ length: logits!.dims[0]! }, (_, i) => topClasses(logits!.row(i), checkpoint.labels, checked.topK))
     })

@@ -3,7 +3,7 @@
 import { VitrineError } from './errors'
 import type { Size } from './families/family'
 import { openAddon } from './platform'
-import type { EncoderSpec, FileStamp, Output, PoolTerm, PositionResize, Tensor } from './spec'
+import type { EncoderSpec, FileStamp, MergeSchedule, Output, PoolTerm, PositionResize, Tensor } from './spec'
 
 /** What to do with one decoded picture; image/pipeline.ts computes it, native/engine/picture.cc does it. */
 export interface Geometry {
@@ -75,9 +75,16 @@ export interface NativeModel {
   readonly weightBytes: number
   /**
    * One image through the encoder. `sinks[i]` receives output i at element offset `row · length`, where `length` is that output's size
-   * for one image; the sinks belong to the caller, who shows them to nobody before the promise settles.
+   * for one image; the sinks belong to the caller, who shows them to nobody before the promise settles. With `merging`, outputs read the
+   * tokens that are left.
    */
-  run(image: NativePicture | NativePixels, outputs: Output[], sinks: Float32Array[], row: number): NativeJob<NativeTimings>
+  run(
+    image: NativePicture | NativePixels,
+    outputs: Output[],
+    sinks: Float32Array[],
+    row: number,
+    merging?: MergeSchedule,
+  ): NativeJob<NativeTimings>
   /** Idempotent; running jobs keep what they need and settle normally. */
   close(): void
 }

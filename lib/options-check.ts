@@ -37,7 +37,8 @@ export function withDeclared(given: object | undefined, declared: Record<string,
 
 function unknownOption(where: string, name: string, known: readonly string[]): VitrineError {
   const near = known.find((other) => other.toLowerCase() === name.toLowerCase() || other.startsWith(name) || name.startsWith(other))
-  const hint = near ? ` (did you mean '${near}'?)` : ''
+  const others = (optionRows[name]?.calls ?? []).map((call) => `${call}()`)
+  const hint = near ? ` (did you mean '${near}'?)` : others.length > 0 ? ` (an option of ${others.join(', ')})` : ''
   return new VitrineError('ERR_OPTION_UNKNOWN', `${where}: unknown option '${name}'${hint}; known are ${known.join(', ')}`)
 }
 
@@ -64,6 +65,10 @@ function fits(type: OptionType, value: unknown): boolean {
       return isInteger(value, type.min, type.max)
     case 'number':
       return typeof value === 'number' && value >= type.min && value <= type.max
+    case 'by-block': {
+      const numbers: unknown[] = Array.isArray(value) ? value : [value]
+      return numbers.length > 0 && numbers.every((n) => isInteger(n, 0, type.max))
+    }
     case 'integers':
       return Array.isArray(value) && value.length > 0 && value.every((n) => Number.isSafeInteger(n) && n !== 0)
     case 'size':
@@ -92,6 +97,8 @@ export function expected(type: OptionType, value?: unknown): string {
       return `an integer from ${type.min} to ${type.max}`
     case 'number':
       return `a number from ${type.min} to ${type.max}`
+    case 'by-block':
+      return `an integer from 0 to ${type.max}, or an array of such, one for each block`
     case 'integers':
       return 'an array of integers other than 0'
     case 'size':

@@ -4,12 +4,14 @@ import type { DeviceOptions } from './device-option'
 import { DEFAULT_MAX_PIXELS } from './image/decode'
 import type { Pipeline } from './image/pipeline'
 import { type PoolName, poolNames } from './pooling'
+import type { TokenMerging } from './token-merging'
 
 export type OptionType =
   | { kind: 'choice'; values: readonly string[] }
   | { kind: 'choices'; values: readonly string[] }
   | { kind: 'integer' | 'number'; min: number; max: number }
   | { kind: 'integers' }
+  | { kind: 'by-block'; max: number }
   | { kind: 'size'; max: number }
   | { kind: 'device' | 'string' | 'boolean' | 'object' | 'function' | 'signal' }
 
@@ -103,6 +105,12 @@ export const options = {
     calls: ['features', 'stream'],
     otherwise: 'the last alone',
     help: 'blocks to read, 1 the first, -1 the last; one result each',
+  },
+  tokenMerging: {
+    type: { kind: 'by-block', max: 1_048_576 },
+    calls: ['features', 'stream', 'classify'],
+    otherwise: 'none',
+    help: 'similar tokens to merge in each block (ToMe), or a number by block: faster, and no longer the same result',
   },
   topK: {
     type: { kind: 'integer', min: 1, max: 1_000_000 },
@@ -249,6 +257,15 @@ export interface Collect {
   errors?: 'throw' | 'collect' | undefined
 }
 
+export interface MergingOptions {
+  /**
+   * Token merging (ToMe): in each block this many of the tokens become part of those that they resemble most, at most half of the patches;
+   * or a number by block. Faster the more there are, and another result: docs/token-merging.md. Of vitrine's own engine alone. Means weigh
+   * a token by its patches; `'tokens'` gives those that are left, in no order of place.
+   */
+  tokenMerging?: TokenMerging | undefined
+}
+
 /** What to take of the tokens. */
 export interface PoolOptions {
   /** One pool, or several from one pass. Default `'cls'`; without a CLS token `'pooled'`, else `'mean'`. */
@@ -259,12 +276,12 @@ export interface PoolOptions {
   layers?: readonly number[] | undefined
 }
 
-export interface FeaturesOptions extends PoolOptions, ImageOptions, Timeout, Collect {}
-export interface StreamOptions extends PoolOptions, ImageOptions {
+export interface FeaturesOptions extends PoolOptions, MergingOptions, ImageOptions, Timeout, Collect {}
+export interface StreamOptions extends PoolOptions, MergingOptions, ImageOptions {
   /** Images decoded or waiting at most, 1…65536. Default 4 × threads, on a GPU at least two batches. */
   inFlight?: number | undefined
 }
-export interface ClassifyOptions extends ImageOptions, Timeout {
+export interface ClassifyOptions extends MergingOptions, ImageOptions, Timeout {
   /** Classes to give per image, best first. Default 5. */
   topK?: number | undefined
 }

@@ -6,6 +6,7 @@ import type { Size } from './families/family'
 import type { PoolOptions } from './options'
 import { defaultPool, type PoolName, poolBranches, poolDims } from './pooling'
 import type { Output } from './spec'
+import { type MergingChoice, mergeSchedule, tokensLeft } from './token-merging'
 
 export interface PlannedOutput {
   output: Output
@@ -14,17 +15,20 @@ export interface PlannedOutput {
 }
 
 /** One output per layer and pool, layers outermost. */
-export function planPools(checkpoint: Checkpoint, size: Size, options: PoolOptions): PlannedOutput[] {
+export function planPools(checkpoint: Checkpoint, size: Size, options: PoolOptions & MergingChoice): PlannedOutput[] {
   const names = asArray<PoolName>(options.pool ?? defaultPool(checkpoint))
   const layers = options.layers?.map((layer) => blockOf(layer, checkpoint)) ?? [-1]
-  return layers.flatMap((layer) =>
-    names.map((name) => {
+  const { shape } = checkpoint
+  const [whole, merging] = [tokensOf(shape, size), mergeSchedule(checkpoint, options)]
+  return layers.flatMap((layer) => {
+    const tokens = whole === undefined || !merging ? whole : tokensLeft(merging, whole, shape.prefixRows!, layer)
+    return names.map((name) => {
       const branches = poolBranches(name, checkpoint)
-      const dims = poolDims(branches, checkpoint.shape, tokensOf(checkpoint.shape, size))
+      const dims = poolDims(branches, shape, tokens)
       if (!dims) throw new VitrineError('ERR_POOL_UNAVAILABLE', `pool '${name}' is not available: ${unsized(checkpoint)}`)
       return { output: { kind: 'pool', branches, normalize: options.normalize ?? false, layer }, dims }
-    }),
-  )
+    })
+  })
 }
 
 /** What the CLS token attended to in the last block: [heads, gridH, gridW]. */

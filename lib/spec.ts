@@ -104,3 +104,6 @@ export interface PoolBranch {
  * unit length to each token of a lone run of rows, else to the whole result.
  */
 export type Output = { kind: 'pool'; branches: PoolBranch[]; normalize: boolean; layer: number } | { kind: 'attention' }
+
+/** Tokens to merge away by block, the first first (token-merging.ts); blocks behind its end merge none. */
+export type MergeSchedule = readonly number[]

@@ -39,6 +39,8 @@ function placeholder(type: OptionType): string {
   switch (type.kind) {
     case 'choices':
       return 'names'
+    case 'by-block':
+      return 'n|numbers'
     case 'integers':
       return 'numbers'
     case 'integer':
@@ -61,6 +63,10 @@ export function parse(text: string, type: OptionType): unknown {
     case 'choices': {
       const names = text.split(',')
       return names.length === 1 ? names[0] : names
+    }
+    case 'by-block': {
+      const numbers = text.split(',').map(number)
+      return numbers.length === 1 ? numbers[0] : numbers
     }
     case 'integers':
       return text.split(',').map(number)

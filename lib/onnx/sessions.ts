@@ -7,7 +7,7 @@ import { type Engine, type EngineInfo, IN_FLIGHT_PER_THREAD, type InputKind, typ
 import { VitrineError } from '../errors'
 import { fromNative, type NativeOnnxModel, native, type OnnxModelSource, type OnnxNormalise, type OnnxOutput } from '../native'
 import { availablePools, type PoolName, poolBranches } from '../pooling'
-import type { Output, PoolBranch } from '../spec'
+import type { MergeSchedule, Output, PoolBranch } from '../spec'
 import { externalParts } from './external'
 import { buildGraph, type FloatType } from './graph'
 import { modelBytes } from './proto'
@@ -54,7 +54,13 @@ export class SessionEngine implements Engine {
     return Math.max(2 * this.target.batch, IN_FLIGHT_PER_THREAD * this.info.threads)
   }
 
-  async prepare(kind: InputKind, outputs: Output[]): Promise<Runner> {
+  async prepare(kind: InputKind, outputs: Output[], merging?: MergeSchedule): Promise<Runner> {
+    if (merging) {
+      throw new VitrineError(
+        'ERR_OPTION_INVALID',
+        `option 'tokenMerging' is of vitrine's own engine: device '${this.info.device}' runs ONNX Runtime, which does not merge tokens; load with device: 'cpu'`,
+      )
+    }
     const wanted = this.want(kind, outputs)
     const session = this.#session(wanted)
     session.users++

@@ -214,6 +214,13 @@ RecycledVector<Output> ReadOutputs(Napi::Value value) {
   return outputs;
 }
 
+MergeSchedule ReadMerging(Napi::Value value) {
+  MergeSchedule merging;
+  if (value.IsUndefined()) return merging;
+  ForEach(value, "merging", [&](Napi::Value r) { merging.push_back(ReadInteger(r, "merging", 0, int64_t{1} << 20)); });
+  return merging;
+}
+
 ImageArgument ReadImage(Napi::Value value) {
   const Napi::Object object = Object(value, "image");
   ImageArgument image{.input = {},

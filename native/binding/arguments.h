@@ -14,6 +14,8 @@ namespace vitrine {
 
 EncoderSpec ReadSpec(Napi::Value value);
 RecycledVector<Output> ReadOutputs(Napi::Value value);
+// Undefined: none.
+MergeSchedule ReadMerging(Napi::Value value);
 
 // Parts of a spec that other arguments have too. ReadFiles: `files` and `stamps`.
 Tensor ReadTensor(Napi::Value value, const char* role);

@@ -40,9 +40,10 @@ class ImageJob : public Job {
 
 class EncodeJob final : public ImageJob {
  public:
-  EncodeJob(Napi::Env env, const OpenModel& model, const ImageArgument& image, RecycledVector<Output> outputs)
-      : ImageJob(env, model.lane, image), weights_(model.weights), outputs_(std::move(outputs)) {}
+  EncodeJob(Napi::Env env, const OpenModel& model, const ImageArgument& image, MergeSchedule merging, RecycledVector<Output> outputs)
+      : ImageJob(env, model.lane, image), weights_(model.weights), merging_(std::move(merging)), outputs_(std::move(outputs)) {}
 
+  const MergeSchedule& merging() const { return merging_; }
   const RecycledVector<Output>& outputs() const { return outputs_; }
   void AddDestination(Napi::Env env, Napi::Value sink, float* destination) {
     Pin(env, sink);
@@ -51,12 +52,13 @@ class EncodeJob final : public ImageJob {
 
  private:
   Progress Work(Worker& worker, Status* status) override {
-    *status = Encode(*weights_, input_, outputs_, destinations_, cancelled_flag(), worker);
+    *status = Encode(*weights_, input_, merging_, outputs_, destinations_, cancelled_flag(), worker);
     weights_.reset();
     return Progress::kDone;
   }
 
   std::shared_ptr<const Weights> weights_;
+  const MergeSchedule merging_;
   const RecycledVector<Output> outputs_;
   RecycledVector<float*> destinations_;
 };
@@ -88,18 +90,20 @@ Napi::Value RunImage(const Napi::CallbackInfo& info, const OpenModel& model) {
   const ImageArgument image = ReadImage(info[0]);
   RecycledVector<Output> outputs = ReadOutputs(info[1]);
   const int64_t row = ReadInteger(info[3], "row", 0, int64_t{1} << 40);
+  MergeSchedule merging = ReadMerging(info[4]);
   int64_t tokens = 0;
   if (const Status status = CountTokens(*model.weights, image.input.height, image.input.width, &tokens); !status.ok())
     throw ToError(env, status);
   if (!info[2].IsArray() || info[2].As<Napi::Array>().Length() != outputs.size()) {
     throw ToError(env, Status::Error("ERR_INTERNAL", "argument sinks: expected one per output"));
   }
-  auto job = std::allocate_shared<EncodeJob>(Recycled<EncodeJob>(), env, model, image, std::move(outputs));
+  auto job = std::allocate_shared<EncodeJob>(Recycled<EncodeJob>(), env, model, image, std::move(merging), std::move(outputs));
   // Pinned references must be let go where a later sink is refused.
   try {
     for (uint32_t i = 0; i < job->outputs().size(); i++) {
       int64_t length = 0;
-      if (const Status status = OutputLength(*model.weights, tokens, job->outputs()[i], &length); !status.ok()) throw ToError(env, status);
+      if (const Status status = ResultLength(*model.weights, tokens, job->merging(), job->outputs()[i], &length); !status.ok())
+        throw ToError(env, status);
       const Napi::Value sink = info[2].As<Napi::Array>().Get(i);
       job->AddDestination(env, sink, ReadFloatSink(sink, row, length));
     }

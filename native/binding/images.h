@@ -16,7 +16,7 @@ struct OpenModel {
   std::shared_ptr<Lane> lane;
 };
 
-// run(image, outputs, sinks, row) of lib/native.ts.
+// run(image, outputs, sinks, row, merging) of lib/native.ts.
 Napi::Value RunImage(const Napi::CallbackInfo& info, const OpenModel& model);
 
 // crop(picture, sink, row)

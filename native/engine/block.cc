@@ -52,9 +52,10 @@ void AddProduct(const Over& over, Stage stage, const PackedLinear& linear, Matri
   over.Multiply(stage, linear, a, tokens, Epilogue::kResidual, Activation::kNone);
 }
 
+// `projected`: the projection of `attended` is in the tokens already
 template <class Over>
-void Finish(const Over& over, const PackedBlock& block, Matrix attended, Matrix tokens, const RowBuffers& buffers) {
-  AddProduct(over, Stage::kProjection, block.projection, attended, tokens, buffers);
+void Finish(const Over& over, const PackedBlock& block, bool projected, Matrix attended, Matrix tokens, const RowBuffers& buffers) {
+  if (!projected) AddProduct(over, Stage::kProjection, block.projection, attended, tokens, buffers);
 
   const Matrix normed = buffers.Normed(block.fc1.gemm->input);
   // What is quantised next need not be better than bf16.
@@ -142,15 +143,25 @@ void Blocks::BeginRows(const PackedBlock& block, const RowSet& queries, const Ro
 bool Blocks::Run(const PackedBlock& block, const BlockRows& rows, const PackedBlock* next, const BlockRows& next_rows) const {
   const BlockCounted counted;
   if (!stages_.Attend(a_.heads, a_.qkv, a_.attended, rows.rows)) return false;
+  const bool all = rows.rows.count() == a_.heads.tokens, merges = rows.merged > 0;
+  if (merges && !Merge(block, rows.merged)) return false;
   const int64_t threads = stages_.team.width();
-  if (rows.rows.count() == a_.heads.tokens && 2 * a_.heads.tokens >= 3 * threads * w_.kernels->gemm.rows)
-    return FinishRows(block, next, next_rows);
-  FinishPhases(block, rows.rows);
+  if (all && 2 * a_.heads.tokens >= 3 * threads * w_.kernels->gemm.rows) return FinishRows(block, merges, next, next_rows);
+  FinishPhases(block, merges, merges ? RowSet::All(a_.heads.tokens) : rows.rows);
   if (next != nullptr) Begin(*next, next_rows);
   return true;
 }
 
-bool Blocks::FinishRows(const PackedBlock& block, const PackedBlock* next, const BlockRows& next_rows) const {
+// The projection of all rows, and then fewer of them.
+bool Blocks::Merge(const PackedBlock& block, int64_t merged) const {
+  const RowSet all = RowSet::All(a_.heads.tokens);
+  AddProduct(OverTeam{w_, stages_, all}, Stage::kProjection, block.projection, a_.attended, a_.tokens, a_.rows);
+  if (!merger_.Merge(stages_, a_.qkv, a_.heads.tokens, merged, &a_.tokens)) return false;
+  a_.heads.tokens -= merged, a_.heads.key_bias = merger_.log_sizes();
+  return true;
+}
+
+bool Blocks::FinishRows(const PackedBlock& block, bool projected, const PackedBlock* next, const BlockRows& next_rows) const {
   const int64_t tokens = a_.heads.tokens, threads = stages_.team.width();
   // As many chunks for each thread, of nearly as many rows.
   const int64_t chunks = (tokens + threads * kRowsPerChunk - 1) / (threads * kRowsPerChunk) * threads;
@@ -158,13 +169,13 @@ bool Blocks::FinishRows(const PackedBlock& block, const PackedBlock* next, const
     const RowRange range{tokens * chunk / chunks, tokens * (chunk + 1) / chunks};
     RowBuffers buffers;
     buffers.Lay(w_, range.size(), scratch);
-    Finish(OnThisThread{w_, range.size()}, block, a_.attended.From(range.begin), a_.tokens.From(range.begin), buffers);
+    Finish(OnThisThread{w_, range.size()}, block, projected, a_.attended.From(range.begin), a_.tokens.From(range.begin), buffers);
     if (next != nullptr) BeginRows(*next, next_rows.queries, buffers, range);
   });
 }
 
-void Blocks::FinishPhases(const PackedBlock& block, const RowSet& rows) const {
-  Finish(OverTeam{w_, stages_, rows}, block, a_.attended, a_.tokens, a_.rows);
+void Blocks::FinishPhases(const PackedBlock& block, bool projected, const RowSet& rows) const {
+  Finish(OverTeam{w_, stages_, rows}, block, projected, a_.attended, a_.tokens, a_.rows);
 }
 
 }  // namespace vitrine

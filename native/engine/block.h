@@ -9,6 +9,7 @@
 
 #include "arena.h"
 #include "stages.h"
+#include "token_merge.h"
 
 namespace vitrine {
 
@@ -41,28 +42,34 @@ struct Activations {
   [[nodiscard]] bool Take(const Weights& weights, int64_t tokens, Arena& arena);
 };
 
-// Which rows of the tokens a block computes, and which of its queries: the same, and what an attention map asks for.
+// Which rows of the tokens a block computes, and which of its queries: the same, and what an attention map asks for. A block that merges
+// tokens away computes all.
 struct BlockRows {
   RowSet rows, queries;
+  int64_t merged = 0;
 };
 
 class Blocks {
  public:
-  Blocks(const Weights& weights, const Activations& activations, const Stages& stages) : w_(weights), a_(activations), stages_(stages) {}
+  // `merger` has taken memory where some rows merge.
+  Blocks(const Weights& weights, Activations& activations, TokenMerger& merger, const Stages& stages)
+      : w_(weights), a_(activations), merger_(merger), stages_(stages) {}
 
   // Queries of `rows`, keys and values of all tokens: before the first Run.
   void Begin(const PackedBlock& block, const BlockRows& rows) const;
-  // After it, of the same block: the tokens of its rows. With `next`, all rows are computed, and the next block has begun. False: no
-  // memory.
+  // After it, of the same block: the tokens of its rows. With `next`, all rows are computed, and the next block has begun. Where tokens
+  // merged, the activations have fewer afterwards, of which `next_rows` are. False: no memory.
   [[nodiscard]] bool Run(const PackedBlock& block, const BlockRows& rows, const PackedBlock* next, const BlockRows& next_rows) const;
 
  private:
-  [[nodiscard]] bool FinishRows(const PackedBlock& block, const PackedBlock* next, const BlockRows& next_rows) const;
-  void FinishPhases(const PackedBlock& block, const RowSet& rows) const;
+  [[nodiscard]] bool Merge(const PackedBlock& block, int64_t merged) const;
+  [[nodiscard]] bool FinishRows(const PackedBlock& block, bool projected, const PackedBlock* next, const BlockRows& next_rows) const;
+  void FinishPhases(const PackedBlock& block, bool projected, const RowSet& rows) const;
   void BeginRows(const PackedBlock& block, const RowSet& queries, const RowBuffers& buffers, RowRange range) const;
 
   const Weights& w_;
-  const Activations& a_;
+  Activations& a_;
+  TokenMerger& merger_;
   const Stages& stages_;
 };
 

@@ -18,14 +18,16 @@ Status OutOfMemory() { return Status::Error("ERR_OUT_OF_MEMORY", "no memory for 
 
 class Encoder {
  public:
-  Encoder(const Weights& weights, int64_t tokens, std::span<const Output> outputs, std::span<float* const> destinations, Worker& worker)
+  Encoder(const Weights& weights, int64_t tokens, const MergeSchedule& merging, std::span<const Output> outputs,
+          std::span<float* const> destinations, Worker& worker)
       : w_(weights),
+        merging_(merging),
         t_(tokens),
         outputs_(outputs),
         destinations_(destinations),
         worker_(worker),
         stages_{*weights.kernels, worker.team},
-        blocks_(weights, a_, stages_) {}
+        blocks_(weights, a_, merger_, stages_) {}
 
   Status Run(const ImageInput& image, const std::atomic<bool>& cancelled);
 
@@ -37,18 +39,20 @@ class Encoder {
   RowsRead RowsAfter(int64_t layer) const;
 
   const Weights& w_;
-  const int64_t t_;
+  const MergeSchedule& merging_;
+  int64_t t_;  // tokens left
   const std::span<const Output> outputs_;
   const std::span<float* const> destinations_;
   Worker& worker_;
   const Stages stages_;
   Activations a_;
+  TokenMerger merger_;
   const Blocks blocks_;
 };
 
 Status Encoder::Run(const ImageInput& image, const std::atomic<bool>& cancelled) {
   worker_.arena.Reset();
-  if (!a_.Take(w_, t_, worker_.arena)) return OutOfMemory();
+  if (!a_.Take(w_, t_, worker_.arena) || (!merging_.empty() && !merger_.Take(w_, t_, worker_.arena))) return OutOfMemory();
   if (Status status = Embed(image); !status.ok()) return status;
 
   // Blocks beyond the last one that an output reads are left out, and that one computes only the rows that are read.
@@ -62,6 +66,7 @@ Status Encoder::Run(const ImageInput& image, const std::atomic<bool>& cancelled)
     if (layer == depth) return Status::Ok();
     if (cancelled.load(std::memory_order_relaxed)) return Status::Error("ERR_ABORTED", "the call was cancelled");
     const bool last = layer + 1 == depth;
+    t_ -= rows.merged;
     BlockRows next = last ? BlockRows{} : RowsOf(layer + 1, depth);
     if (!blocks_.Run(w_.blocks[size_t(layer)], rows, last ? nullptr : &w_.blocks[size_t(layer + 1)], next)) return OutOfMemory();
     rows = std::move(next);
@@ -75,10 +80,13 @@ Status Encoder::Run(const ImageInput& image, const std::atomic<bool>& cancelled)
 
 // What block `layer` computes, of the `depth` that are run.
 BlockRows Encoder::RowsOf(int64_t layer, int64_t depth) const {
-  if (layer + 1 < depth) return {RowSet::All(t_), RowSet::All(t_)};
+  const int64_t merged = size_t(layer) < merging_.size() ? MergedAway(t_, w_.prefix_rows, merging_[size_t(layer)]) : 0;
+  if (layer + 1 < depth) return {RowSet::All(t_), RowSet::All(t_), merged};
   RowsRead read = RowsAfter(depth);
   BlockRows rows{.rows = std::move(read.after_norm), .queries = {}};
   for (const RowRange& range : read.before_norm.ranges()) rows.rows.Add(range);
+  // The prefix is the same whatever merges behind it; rows behind it are others afterwards.
+  if (merged > 0 && !rows.rows.empty() && rows.rows.ranges().back().end > w_.prefix_rows) return {RowSet::All(t_), RowSet::All(t_), merged};
   rows.queries = rows.rows;
   for (const Output& output : outputs_) {
     if (output.kind == Output::Kind::kAttention) rows.queries.Add({0, 1});
@@ -127,7 +135,8 @@ Status Encoder::Write(int64_t layer) {
   }
   for (size_t i = 0; i < outputs_.size(); i++) {
     if (outputs_[i].kind != Output::Kind::kPool || LayerOf(outputs_[i]) != layer) continue;
-    if (!WriteOutput(w_, stages_, worker_.arena, outputs_[i], t_, a_.tokens, normed, destinations_[i])) return OutOfMemory();
+    if (!WriteOutput(w_, stages_, worker_.arena, outputs_[i], t_, a_.tokens, normed, merger_.sizes(), destinations_[i]))
+      return OutOfMemory();
   }
   return Status::Ok();
 }
@@ -147,11 +156,18 @@ Status CountTokens(const Weights& weights, int32_t height, int32_t width, int64_
   return Status::Ok();
 }
 
-Status Encode(const Weights& weights, const ImageInput& image, std::span<const Output> outputs, std::span<float* const> destinations,
-              const std::atomic<bool>& cancelled, Worker& worker) {
+Status ResultLength(const Weights& weights, int64_t tokens, const MergeSchedule& merging, const Output& output, int64_t* length) {
+  if (!merging.empty() && output.kind == Output::Kind::kAttention)
+    return Status::Error("ERR_POOL_UNAVAILABLE", "output: merged tokens have no attention by patch");
+  const int64_t blocks = int64_t(weights.blocks.size()), layer = output.layer == -1 ? blocks : output.layer;
+  return OutputLength(weights, TokensAfter(merging, tokens, weights.prefix_rows, layer), output, length);
+}
+
+Status Encode(const Weights& weights, const ImageInput& image, const MergeSchedule& merging, std::span<const Output> outputs,
+              std::span<float* const> destinations, const std::atomic<bool>& cancelled, Worker& worker) {
   int64_t tokens = 0;
   if (Status status = CountTokens(weights, image.height, image.width, &tokens); !status.ok()) return status;
-  return Encoder(weights, tokens, outputs, destinations, worker).Run(image, cancelled);
+  return Encoder(weights, tokens, merging, outputs, destinations, worker).Run(image, cancelled);
 }
 
 }  // namespace vitrine

@@ -9,6 +9,7 @@
 #include "spec.h"
 #include "status.h"
 #include "thread_pool.h"
+#include "token_merge.h"
 #include "weights.h"
 
 namespace vitrine {
@@ -24,9 +25,14 @@ struct ImageInput {
 // T of an image of H×W pixels; ERR_IMAGE_SIZE where the patch does not divide a side or the size is beyond what is computed.
 Status CountTokens(const Weights& weights, int32_t height, int32_t width, int64_t* tokens);
 
-// Writes outputs[i] to destinations[i], OutputLength floats. ERR_ABORTED within a block after `cancelled` was raised; ERR_IMAGE_DIMS,
-// ERR_IMAGE_SIZE, ERR_POOL_UNAVAILABLE, ERR_OUT_OF_MEMORY. The bits of a result depend on the image, the weights and the kernels alone.
-Status Encode(const Weights& weights, const ImageInput& image, std::span<const Output> outputs, std::span<float* const> destinations,
-              const std::atomic<bool>& cancelled, Worker& worker);
+// Floats of one image's result, where `merging` may have left fewer than T tokens; ERR_POOL_UNAVAILABLE where the output reads what is not
+// there, or attention of merged tokens.
+Status ResultLength(const Weights& weights, int64_t tokens, const MergeSchedule& merging, const Output& output, int64_t* length);
+
+// Writes outputs[i] to destinations[i], OutputLength floats of the tokens that `merging` leaves after its layer. ERR_ABORTED within a block
+// after `cancelled` was raised; ERR_IMAGE_DIMS, ERR_IMAGE_SIZE, ERR_POOL_UNAVAILABLE, ERR_OUT_OF_MEMORY. The bits of a result depend on the
+// image, the weights and the kernels alone.
+Status Encode(const Weights& weights, const ImageInput& image, const MergeSchedule& merging, std::span<const Output> outputs,
+              std::span<float* const> destinations, const std::atomic<bool>& cancelled, Worker& worker);
 
 }  // namespace vitrine

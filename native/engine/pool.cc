@@ -38,13 +38,16 @@ Status BranchLength(const Weights& weights, int64_t tokens, const PoolBranch& br
 
 RowRange RowsOf(const PoolTerm& term, int64_t tokens) { return {term.row, term.count == -1 ? tokens : term.row + term.count}; }
 
-void MeanOfRows(Matrix rows, RowRange range, int64_t dim, double* sums, float* out) {
+void MeanOfRows(Matrix rows, RowRange range, int64_t dim, double* sums, float* out, const float* sizes) {
   std::fill_n(sums, dim, 0.0);
+  double total = 0;
   for (int64_t r = range.begin; r < range.end; r++) {
     const float* row = rows.row(r);
-    for (int64_t d = 0; d < dim; d++) sums[d] += double(row[d]);
+    const double size = sizes != nullptr ? double(sizes[r]) : 1;
+    for (int64_t d = 0; d < dim; d++) sums[d] += size * double(row[d]);
+    total += size;
   }
-  for (int64_t d = 0; d < dim; d++) out[d] = float(sums[d] / double(range.size()));
+  for (int64_t d = 0; d < dim; d++) out[d] = float(sums[d] / total);
 }
 
 void NormalizeLength(float* row, int64_t length) {
@@ -82,7 +85,7 @@ void AddRowsRead(const Output& output, int64_t tokens, RowsRead* rows) {
 }
 
 bool WriteOutput(const Weights& weights, const Stages& stages, Arena& arena, const Output& output, int64_t tokens, Matrix plain,
-                 Matrix normed, float* out) {
+                 Matrix normed, const float* sizes, float* out) {
   int64_t length = 0, widest = 0;
   for (const PoolBranch& branch : output.branches) {
     static_cast<void>(BranchLength(weights, tokens, branch, &length));
@@ -103,7 +106,7 @@ bool WriteOutput(const Weights& weights, const Stages& stages, Arena& arena, con
       const RowRange range = RowsOf(term, tokens);
       const Matrix& rows = term.after_norm ? normed : plain;
       if (term.mean) {
-        MeanOfRows(rows, range, weights.dim, sums, at);
+        MeanOfRows(rows, range, weights.dim, sums, at, sizes);
         at += weights.dim;
       } else {
         for (int64_t r = range.begin; r < range.end; r++, at += weights.dim) std::copy_n(rows.row(r), weights.dim, at);

@@ -22,14 +22,15 @@ struct RowsRead {
 };
 void AddRowsRead(const Output& output, int64_t tokens, RowsRead* rows);
 
-// The primitives: rows of a term; their mean, summed in double, row after row (`sums` holds dim of them); unit length, where zeros stay.
+// The primitives: rows of a term; their mean, summed in double, row after row (`sums` holds dim of them), weighted by the rows' `sizes`
+// where there are some; unit length, where zeros stay.
 RowRange RowsOf(const PoolTerm& term, int64_t tokens);
-void MeanOfRows(Matrix rows, RowRange range, int64_t dim, double* sums, float* out);
+void MeanOfRows(Matrix rows, RowRange range, int64_t dim, double* sums, float* out, const float* sizes = nullptr);
 void NormalizeLength(float* row, int64_t length);
 
-// Writes the result. `plain` and `normed` hold the rows before and after the final norm, each those that AddRowsRead named. False: no
-// memory.
+// Writes the result. `plain` and `normed` hold the rows before and after the final norm, each those that AddRowsRead named; `sizes` what
+// merged rows weigh in a mean (token_merge.h), null: the same. False: no memory.
 [[nodiscard]] bool WriteOutput(const Weights& weights, const Stages& stages, Arena& arena, const Output& output, int64_t tokens,
-                               Matrix plain, Matrix normed, float* out);
+                               Matrix plain, Matrix normed, const float* sizes, float* out);
 
 }  // namespace vitrine

@@ -144,6 +144,7 @@ AttentionCall HeadCall(const Stages::Heads& heads, Matrix qkv, int64_t head, voi
           .query_begin = 0,
           .query_end = 0,
           .scale = float(1 / std::sqrt(double(heads.head_dim))),
+          .key_bias = heads.key_bias,
           .out = nullptr,
           .ldo = 0,
           .scratch = scratch};

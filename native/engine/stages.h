@@ -38,6 +38,7 @@ struct Stages {
     const Attention* attention;
     void* key_panels;  // of all heads
     void* value_panels;
+    const float* key_bias = nullptr;  // [tokens], added to the scores of every head; null: none
     void* keys(int64_t head) const { return static_cast<std::byte*>(key_panels) + head * attention->key_bytes(tokens, head_dim); }
     void* values(int64_t head) const { return static_cast<std::byte*>(value_panels) + head * attention->value_bytes(tokens, head_dim); }
   };

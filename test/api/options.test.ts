@@ -41,6 +41,7 @@ const values: Record<string, { right: unknown[]; wrong: unknown[] }> = {
   pool: { right: ['cls', ['cls', 'mean']], wrong: ['CLS', [], ['cls', 'max'], true, null, 'toString', '__proto__'] },
   normalize: { right: [true, false], wrong: [1, 'true', null] },
   layers: { right: [[1], [4, 8, -1]], wrong: [[], 4, [0], [1.5], ['4'], null] },
+  tokenMerging: { right: [0, 8, [8], [4, 0, 4]], wrong: [-1, 1.5, '8', [], [1, -1], ['8'], null, 2 ** 21, { r: 8 }] },
   topK: { right: [1, 1000], wrong: [0, 2.5, '5'] },
   exif: { right: [true, false], wrong: [0, 'no'] },
   maxPixels: { right: [1, 1e9], wrong: [0, -5, Number.POSITIVE_INFINITY, '1e6'] },
@@ -81,6 +82,11 @@ describe.each(calls)('%s', (call) => {
 test('a near name is suggested', async () => {
   await expectCode(() => checkOptions('features', { imagesize: 224 }), 'ERR_OPTION_UNKNOWN', "did you mean 'imageSize'?")
   await expectCode(() => checkOptions('features', { pooling: 'cls' }), 'ERR_OPTION_UNKNOWN', "did you mean 'pool'?")
+})
+
+test('an option of other calls is said to be theirs', async () => {
+  const theirs = "unknown option 'tokenMerging' (an option of features(), stream(), classify())"
+  await expectCode(() => checkOptions('attention', { tokenMerging: 8 }), 'ERR_OPTION_UNKNOWN', theirs)
 })
 
 test('defaults are those of the table', () => {

@@ -1,20 +1,38 @@
 // The encoder once more, in double and in plain loops, from the spec alone: what the engine is compared with.
 import type { Activation, EncoderSpec, Linear, Norm, Output } from '../../lib/spec'
+import { plainMerge } from './plain-merge'
 import type { RandomModel } from './random-model'
 
-type Rows = Float64Array[]
+export type Rows = Float64Array[]
 
-/** Pixel values [3, height, width] → one result per output. */
-export function plainEncode(model: RandomModel, pixels: ArrayLike<number>, height: number, width: number, outputs: Output[]): number[][] {
+/** Tokens after a number of blocks, and how many patches each stands for. */
+interface State {
+  rows: Rows
+  sizes: number[]
+}
+
+/** Pixel values [3, height, width] → one result per output; `merging` tokens are merged away by block. */
+export function plainEncode(
+  model: RandomModel,
+  pixels: ArrayLike<number>,
+  height: number,
+  width: number,
+  outputs: Output[],
+  merging: readonly number[] = [],
+): number[][] {
   const { spec } = model
-  const states: Rows[] = [embed(model, pixels, height, width)]
+  const embedded = embed(model, pixels, height, width)
+  const states: State[] = [{ rows: embedded, sizes: embedded.map(() => 1) }]
   let attention: Float64Array[] = []
-  for (const block of spec.blocks) {
-    const rows = states.at(-1)!.map((row) => row.slice())
+  for (const [i, block] of spec.blocks.entries()) {
+    let { rows, sizes } = states.at(-1)!
+    rows = rows.map((row) => row.slice())
     const normed = rows.map((row) => layerNorm(model, block.norm1, row))
-    const mixed = attend(spec, multiply(model, block.qkv, normed))
+    const qkv = multiply(model, block.qkv, normed)
+    const mixed = attend(spec, qkv, sizes)
     attention = mixed.attention
     add(rows, multiply(model, block.projection, mixed.rows), block.scale1 && model.values(block.scale1))
+    ;({ rows, sizes } = plainMerge(rows, sizes, meanKeys(spec, qkv), prefixRows(spec), merging[i] ?? 0))
     const hidden = multiply(
       model,
       block.fc1,
@@ -25,12 +43,11 @@ export function plainEncode(model: RandomModel, pixels: ArrayLike<number>, heigh
       return spec.glu ? gate.map((value, i) => value * row[spec.mlpWidth + i]!) : gate
     })
     add(rows, multiply(model, block.fc2, activated), block.scale2 && model.values(block.scale2))
-    states.push(rows)
+    states.push({ rows, sizes })
   }
   return outputs.map((output) => {
     if (output.kind === 'attention') return attention.flatMap((weights) => [...weights.subarray(prefixRows(spec))])
-    const rows = states[output.layer === -1 ? spec.blocks.length : output.layer]!
-    return pool(model, rows, output)
+    return pool(model, states[output.layer === -1 ? spec.blocks.length : output.layer]!, output)
   })
 }
 
@@ -96,17 +113,28 @@ function add(rows: Rows, branch: Rows, scale: Float32Array | undefined): void {
   })
 }
 
-function attend(spec: EncoderSpec, qkv: Rows): { rows: Rows; attention: Float64Array[] } {
+/** The key of each token, averaged over heads. */
+function meanKeys({ heads, headDim }: EncoderSpec, qkv: Rows): Rows {
+  return qkv.map((row) =>
+    Float64Array.from({ length: headDim }, (_, d) => {
+      let sum = 0
+      for (let h = 0; h < heads; h++) sum += row[(heads + h) * headDim + d]!
+      return sum / heads
+    }),
+  )
+}
+
+function attend(spec: EncoderSpec, qkv: Rows, sizes: number[]): { rows: Rows; attention: Float64Array[] } {
   const { heads, headDim } = spec
   const inner = heads * headDim
   const rows = qkv.map(() => new Float64Array(inner))
   const attention: Float64Array[] = []
   for (let h = 0; h < heads; h++) {
     qkv.forEach((query, t) => {
-      const scores = Float64Array.from(qkv, (key) => {
+      const scores = Float64Array.from(qkv, (key, s) => {
         let sum = 0
         for (let d = 0; d < headDim; d++) sum += query[h * headDim + d]! * key[inner + h * headDim + d]!
-        return sum / Math.sqrt(headDim)
+        return sum / Math.sqrt(headDim) + Math.log(sizes[s]!)
       })
       const largest = Math.max(...scores)
       const weights = scores.map((score) => Math.exp(score - largest))
@@ -120,7 +148,7 @@ function attend(spec: EncoderSpec, qkv: Rows): { rows: Rows; attention: Float64A
   return { rows, attention }
 }
 
-function pool(model: RandomModel, rows: Rows, output: Extract<Output, { kind: 'pool' }>): number[] {
+function pool(model: RandomModel, { rows, sizes }: State, output: Extract<Output, { kind: 'pool' }>): number[] {
   const { spec } = model
   const branches = output.branches.map((branch) => {
     const values = branch.terms.flatMap((term) => {
@@ -128,7 +156,9 @@ function pool(model: RandomModel, rows: Rows, output: Extract<Output, { kind: 'p
         .slice(term.row, term.count === -1 ? undefined : term.row + term.count)
         .map((row) => (term.afterNorm && spec.finalNorm ? layerNorm(model, spec.finalNorm, row) : row))
       if (!term.mean) return read.flatMap((row) => [...row])
-      return Array.from({ length: spec.dim }, (_, d) => read.reduce((sum, row) => sum + row[d]!, 0) / read.length)
+      const weights = sizes.slice(term.row, term.count === -1 ? undefined : term.row + term.count)
+      const total = weights.reduce((sum, weight) => sum + weight, 0)
+      return Array.from({ length: spec.dim }, (_, d) => read.reduce((sum, row, t) => sum + weights[t]! * row[d]!, 0) / total)
     })
     if (branch.head === -1) return values
     const head = spec.headsOut[branch.head]!

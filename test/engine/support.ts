@@ -8,7 +8,8 @@ import {
   type NativePixels,
   native,
 } from '../../lib/native'
-import type { EncoderSpec, Output, PoolTerm } from '../../lib/spec'
+import type { EncoderSpec, MergeSchedule, Output, PoolTerm } from '../../lib/spec'
+import { tokensLeft } from '../../lib/token-merging'
 import { Random } from '../support/seed'
 import { prefixRows } from './plain-encoder'
 
@@ -73,10 +74,11 @@ export async function translated<T>(call: () => T | Promise<T>): Promise<T> {
   }
 }
 
-export function outputLength(spec: EncoderSpec, image: NativePixels | NativePicture, output: Output): number {
+export function outputLength(spec: EncoderSpec, image: NativePixels | NativePicture, output: Output, merging?: MergeSchedule): number {
   const [height, width] = image.kind === 'pixels' ? [image.height, image.width] : [image.geometry.cropHeight, image.geometry.cropWidth]
   const patches = (height / spec.patchHeight) * (width / spec.patchWidth)
-  const total = prefixRows(spec) + patches
+  const layer = output.kind === 'pool' ? output.layer : -1
+  const total = tokensLeft(merging, prefixRows(spec) + patches, prefixRows(spec), layer)
   if (output.kind === 'attention') return spec.heads * patches
   const branch = output.branches[0]!
   if (branch.head !== -1) return spec.headsOut[branch.head]!.out
@@ -89,9 +91,10 @@ export async function run(
   spec: EncoderSpec,
   image: NativePixels | NativePicture,
   outputs: Output[],
+  merging?: MergeSchedule,
 ): Promise<Float32Array[]> {
-  const sinks = outputs.map((output) => new Float32Array(outputLength(spec, image, output)))
-  await translated(() => model.run(image, outputs, sinks, 0).promise)
+  const sinks = outputs.map((output) => new Float32Array(outputLength(spec, image, output, merging)))
+  await translated(() => model.run(image, outputs, sinks, 0, merging).promise)
   return sinks
 }
 
