@@ -2,6 +2,7 @@
 import type { Model, PoolName, StreamOptions } from '../index'
 import { checkOptions } from '../options-check'
 import type { FeatureTensor } from '../tensor'
+import { mergeSchedule, tokensLeft } from '../token-merging'
 import { CommandError, type ExitCode, exitCodes } from './exit'
 import { type Flags, optionsFor } from './flags'
 import { type Column, formats } from './formats'
@@ -45,11 +46,19 @@ export async function features(inputs: string[], flags: Flags): Promise<ExitCode
 }
 
 /** Names as pools have them; with layers `cls@4`. */
-function columnsOf(model: Model, { pool = model.info.defaultPool, layers }: StreamOptions): Column[] {
+function columnsOf({ info }: Model, { pool = info.defaultPool, layers, tokenMerging }: StreamOptions): Column[] {
   const pools = (Array.isArray(pool) ? pool : [pool]) as PoolName[]
-  const dims = (name: PoolName) => model.info.dims[name] ?? []
-  if (!layers) return pools.map((name) => ({ name, dims: dims(name) }))
-  return layers.flatMap((layer) => pools.map((name) => ({ name: `${name}@${layer}`, dims: dims(name) })))
+  const merging = mergeSchedule(
+    { file: info.file, shape: { blocks: true, layers: info.layers, prefixRows: info.numPrefixTokens } },
+    { tokenMerging },
+  )
+  const dims = (name: PoolName, layer: number) => {
+    const [length, ...rest] = info.dims[name] ?? []
+    if (length === undefined || name !== 'tokens' || !merging) return info.dims[name] ?? []
+    return [tokensLeft(merging, length, info.numPrefixTokens!, layer < 0 ? layer + info.layers! + 1 : layer), ...rest]
+  }
+  if (!layers) return pools.map((name) => ({ name, dims: dims(name, -1) }))
+  return layers.flatMap((layer) => pools.map((name) => ({ name: `${name}@${layer}`, dims: dims(name, layer) })))
 }
 
 type Nested = FeatureTensor | FeatureTensor[] | FeatureTensor[][]

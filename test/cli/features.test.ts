@@ -56,6 +56,31 @@ test('several pools and layers are objects by name', async () => {
   }
 })
 
+test('--token-merging: a number or a list; the tokens that are left', async () => {
+  const flags = ['--pool', 'cls,tokens', '--layers', '2,-1', '--image-size', '42x56', '--token-merging']
+  const dims = { 'cls@2': [384], 'cls@-1': [384] }
+  for (const [value, second, last] of [
+    ['1', 11, 2],
+    ['2,1', 10, 10],
+  ] as const) {
+    const outcome = await vitrine(['features', paths[0]!, ...flags, value])
+    expect(outcome.code, outcome.error).toBe(0)
+    const [line] = lines<{ dims: Record<string, number[]>; features: Record<string, number[][]> }>(outcome)
+    expect(line!.dims).toEqual({ ...dims, 'tokens@2': [second, 384], 'tokens@-1': [last, 384] })
+    expect([line!.features['tokens@2']!.length, line!.features['tokens@-1']!.length]).toEqual([second, last])
+  }
+  const output = join(folder.path, 'merged.npy')
+  const written = await vitrine([
+    'features',
+    ...paths.slice(0, 2),
+    ...['--pool', 'tokens', '--token-merging', '9', '--image-size', '56', '--format', 'npy', '--output', output],
+  ])
+  expect(written.code, written.error).toBe(0)
+  expect(readFileSync(output).subarray(10, 128).toString('latin1')).toContain("'shape': (2, 2, 384)")
+  const bad = await vitrine(['features', paths[0]!, '--token-merging', 'x'])
+  expect(bad.code).toBe(2)
+})
+
 test('tokens are nested, and --image-size changes their number', async () => {
   const outcome = await vitrine(['features', paths[0]!, '--pool', 'tokens', '--image-size', '28x42'])
   const [line] = lines<{ dims: number[]; features: number[][] }>(outcome)
