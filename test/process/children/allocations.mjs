@@ -32,6 +32,7 @@ const calls = [
   [(model) => model.features(pixels), 1],
   [(model) => model.features(batch, { pool: 'cls+mean' }), 8],
   [(model) => model.features(pixels, { pool: 'tokens' }), 1],
+  [(model) => model.features(pixels, { pool: 'mean', tokenMerging: 8 }), 1],
   [(model) => Promise.all([model.features(one), model.features(batch), model.features(grey)]), 10],
 ]
 async function rounds(model, images) {
