@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "../platform/background.h"
@@ -49,7 +51,21 @@ struct Entry {
   NewFile file;
 };
 
+// Steps aside while images are computed: what is copied here would take the memory's time from them, at any priority. Not for ever, since a
+// server may always compute.
+class Pauses {
+ public:
+  void Wait() {
+    for (; counters.blocks_running > 0 && left_ > left_.zero(); left_ -= kStep) std::this_thread::sleep_for(kStep);
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kStep{2};
+  std::chrono::milliseconds left_{10'000};
+};
+
 int WriteEntry(Entry& entry) {
+  Pauses pauses;
   Allow(entry.memory, size_t(entry.bytes));  // the sanitizer's red zones are written along
   const int64_t chunks = ChunkCount(entry.bytes);
   const Prelude prelude{
@@ -60,6 +76,7 @@ int WriteEntry(Entry& entry) {
     uint64_t sum;
     int error = 0;
     const auto write = [&](int64_t at, int64_t count) {
+      pauses.Wait();
       error = entry.file.WriteAt(entry.memory + at, count, HeaderBytes(prelude) + uint64_t(at));
       return error == 0;
     };

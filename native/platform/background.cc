@@ -7,6 +7,7 @@
 
 #if !defined(_WIN32)
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #endif
@@ -22,7 +23,9 @@ void BecomeBackground() {
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
 #endif
 #if defined(__linux__)
-  static_cast<void>(setpriority(PRIO_PROCESS, 0, 19));  // of this thread alone
+  // Only where nobody else wants the CPU, and a thread that wakes may be given a CPU that runs nothing else. Of this thread alone.
+  const sched_param none{};
+  if (sched_setscheduler(0, SCHED_IDLE, &none) != 0) static_cast<void>(setpriority(PRIO_PROCESS, 0, 19));
   pthread_setname_np(pthread_self(), "vitrine-cache");
 #elif defined(__APPLE__)
   pthread_set_qos_class_self_np(QOS_CLASS_BACKGROUND, 0);
