@@ -101,7 +101,7 @@ bool Stages::EmbedPatches(const Weights& weights, const Image& image, const floa
   const int64_t patches = int64_t(image.height / weights.patch_height) * (image.width / weights.patch_width);
   const RowSet all = RowSet::All(patches);
   const RowCuts cuts(all, kernels.gemm.rows, Ceil(patches, 4 * team.width() * kernels.gemm.rows));
-  const int64_t scratch_bytes = kernels.patch_embed.scratch_floats(linear.k) * int64_t(sizeof(float));
+  const int64_t scratch_bytes = weights.patch_embed->scratch_bytes(linear.k);
   return team.ForEach(cuts.count(), scratch_bytes, [&](int64_t chunk, void* scratch) {
     const RowRange range = cuts[chunk];
     const PatchEmbedCall call{.bytes = image.bytes,
@@ -110,7 +110,7 @@ bool Stages::EmbedPatches(const Weights& weights, const Image& image, const floa
                               .width = image.width,
                               .patch_height = weights.patch_height,
                               .patch_width = weights.patch_width,
-                              .panels = linear.floats(),
+                              .panels = linear.panels,
                               .panel_count = linear.panel_count,
                               .bias = linear.bias,
                               .position = positions,
@@ -119,9 +119,9 @@ bool Stages::EmbedPatches(const Weights& weights, const Image& image, const floa
                               .ldt = tokens.stride,
                               .patch_begin = range.begin,
                               .patch_end = range.end,
-                              .scratch = static_cast<float*>(scratch)};
+                              .scratch = scratch};
     const Timed timed(Stage::kPatches, 2 * range.size() * linear.panel_count * kernels.gemm.columns * linear.k);
-    (image.bytes != nullptr ? kernels.patch_embed.from_bytes : kernels.patch_embed.from_planes)(call);
+    (image.bytes != nullptr ? weights.patch_embed->from_bytes : weights.patch_embed->from_planes)(call);
   });
 }
 

@@ -30,7 +30,6 @@ struct PackedLinear {
   const float* bias = nullptr;          // null: none
   const float* scale = nullptr;         // LayerScale of its result, null: none
   int64_t k = 0, panel_count = 0;
-  const float* floats() const { return static_cast<const float*>(panels); }
 };
 
 struct PackedNorm {
@@ -54,6 +53,7 @@ struct Weights {
 
   const Kernels* kernels = nullptr;
   Precision precision = Precision::kFp32;
+  const PatchEmbed* patch_embed = nullptr;
   const Attention* attention = nullptr;  // of bf16 where the CPU multiplies bf16 and the precision is not fp32
   int64_t dim, heads, head_dim, mlp_width, prefix_rows;
   int32_t patch_height, patch_width;
@@ -78,7 +78,7 @@ struct LoadProgress {
 };
 
 // Every change of the bytes that are packed, or of where they lie, makes it larger: entries of the packed cache carry it.
-constexpr int kPackingVersion = 2;
+constexpr int kPackingVersion = 3;
 
 // From the cache where it has these weights; else reads and packs, and gives the cache what it had not. On every thread of the team.
 // ERR_ABORTED soon after *cancelled.

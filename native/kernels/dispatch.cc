@@ -42,6 +42,7 @@ constexpr IsaSource kSources[] = {
 Kernels Overlay(Kernels under, const Kernels& over) {
   if (over.resample.horizontal != nullptr) under.resample = over.resample;
   if (over.patch_embed.from_bytes != nullptr) under.patch_embed = over.patch_embed;
+  if (over.patch_embed_bf16.from_bytes != nullptr) under.patch_embed_bf16 = over.patch_embed_bf16;
   if (over.layer_norm != nullptr) under.layer_norm = over.layer_norm;
   if (over.gemm.run != nullptr) under.gemm = over.gemm;
   if (over.gemm_bf16.run != nullptr) under.gemm_bf16 = over.gemm_bf16;

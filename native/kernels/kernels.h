@@ -15,7 +15,7 @@ namespace vitrine {
 
 struct Kernels {
   Resample resample{};
-  PatchEmbed patch_embed{};
+  PatchEmbed patch_embed{}, patch_embed_bf16{};
   LayerNormFn layer_norm = nullptr;
   Gemm gemm{}, gemm_bf16{}, gemm_int8{};
   Attention attention{}, attention_bf16{};

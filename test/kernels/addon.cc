@@ -14,7 +14,7 @@ std::unique_ptr<Floats> PackWeights(const Gemm& gemm, const std::vector<int64_t>
   Guarded<const void*> rows(size_t(gemm.columns));
   for (size_t first = 0; first < order.size(); first += rows.size()) {
     for (size_t j = 0; j < rows.size(); j++) rows.data()[j] = order[first + j] < 0 ? nullptr : w + order[first + j] * k;
-    gemm.pack_panel(rows.data(), k, panels->data() + first * size_t(k));
+    gemm.pack_panel(rows.data(), k, panels->data() + first / rows.size() * size_t(gemm.panel_bytes(k)) / 4);
   }
   panels->Check("panels");
   return panels;
@@ -62,7 +62,9 @@ Napi::Value RunPatchEmbed(const Napi::CallbackInfo& info) {
   const Call call(info);
   const auto patch_height = int32_t(call.Int("patchHeight")), patch_width = int32_t(call.Int("patchWidth"));
   const int64_t k = int64_t(3) * patch_height * patch_width;
-  const auto order = PackedRows(kernels.gemm, call.Int("n"), false);
+  const PatchEmbed& patch_embed = call.Has("narrow") ? kernels.patch_embed_bf16 : kernels.patch_embed;
+  const Gemm& gemm = patch_embed.input == Number::kBf16 ? kernels.gemm_bf16 : kernels.gemm;
+  const auto order = PackedRows(gemm, call.Int("n"), false);
   const auto w = call.Copy("w"), position = call.Copy("position"), tokens = call.Copy("tokens"), planes = call.Copy("planes");
   const auto bias = PackVector(order, call.Copy("bias"), call.Slack());
   std::unique_ptr<Guarded<uint8_t>> bytes;
@@ -70,8 +72,8 @@ Napi::Value RunPatchEmbed(const Napi::CallbackInfo& info) {
     const auto array = call.object.Get("bytes").As<Napi::Uint8Array>();
     bytes = std::make_unique<Guarded<uint8_t>>(array.Data(), array.ElementLength(), call.Slack());
   }
-  const auto panels = PackWeights(kernels.gemm, order, w->data(), k);
-  Floats scratch(size_t(kernels.patch_embed.scratch_floats(k)), 0, 64);
+  const auto panels = PackWeights(gemm, order, w->data(), k);
+  Guarded<uint8_t> scratch(size_t(patch_embed.scratch_bytes(k)), 0, 64);
   const PatchEmbedCall arguments{.bytes = bytes != nullptr ? bytes->data() : nullptr,
                                  .planes = Data(planes),
                                  .height = int32_t(call.Int("height")),
@@ -79,7 +81,7 @@ Napi::Value RunPatchEmbed(const Napi::CallbackInfo& info) {
                                  .patch_height = patch_height,
                                  .patch_width = patch_width,
                                  .panels = panels->data(),
-                                 .panel_count = int64_t(order.size()) / kernels.gemm.columns,
+                                 .panel_count = int64_t(order.size()) / gemm.columns,
                                  .bias = Data(bias),
                                  .position = Data(position),
                                  .ld_position = call.Int("ldt"),
@@ -88,7 +90,7 @@ Napi::Value RunPatchEmbed(const Napi::CallbackInfo& info) {
                                  .patch_begin = call.Int("patchBegin"),
                                  .patch_end = call.Int("patchEnd"),
                                  .scratch = scratch.data()};
-  (bytes != nullptr ? kernels.patch_embed.from_bytes : kernels.patch_embed.from_planes)(arguments);
+  (bytes != nullptr ? patch_embed.from_bytes : patch_embed.from_planes)(arguments);
   scratch.Check("scratch");
   return Result(info, *tokens, "tokens");
 }

@@ -61,6 +61,8 @@ export interface AttentionCall extends Placement {
 }
 
 export interface PatchEmbedCall extends Placement {
+  /** patch_embed_bf16 */
+  narrow?: true
   bytes?: Uint8Array
   planes?: Float32Array
   height: number

@@ -1,18 +1,12 @@
 // bf16 and bytes: gemm_bf16, gemm_int8, attention_bf16, quantize, quantize_weights and the narrow results of layer_norm, every instruction set against the
 // reference.
 import { describe, expect, test } from 'vitest'
+import { bf16 } from '../support/bf16'
 import { Random } from '../support/seed'
 import { around, padded, unpadded } from '../support/shapes'
 import { expectSameBits, expectWithin, norm, reduction } from '../support/tolerance'
 import { Activation, Epilogue, type Isa, isas, kernels, type NarrowGemmCall, standIns } from './kernels'
 
-/** To nearest even, as bf16 has it. */
-function bf16(values: Float32Array): Float32Array {
-  const bits = new Uint32Array(values.buffer.slice(values.byteOffset, values.byteOffset + values.byteLength))
-  for (let i = 0; i < bits.length; i++)
-    if ((bits[i]! & 0x7fffffff) <= 0x7f800000) bits[i] = (bits[i]! + 0x7fff + ((bits[i]! >> 16) & 1)) & 0xffff0000
-  return new Float32Array(bits.buffer)
-}
 /** Half a unit in the last place of bf16, relative. */
 const half = 2 ** -8
 

@@ -1,5 +1,6 @@
 // native/kernels/patch_embed.h: every instruction set against the reference, from bytes and from planes.
 import { describe, test } from 'vitest'
+import { bf16 } from '../support/bf16'
 import { Random } from '../support/seed'
 import { unpadded } from '../support/shapes'
 import { expectSameBits, expectWithin, norm, reduction } from '../support/tolerance'
@@ -15,6 +16,7 @@ interface Shape {
 
 const square = (size: number, patch: number, n: number): Shape => ({ height: size, width: size, patchHeight: patch, patchWidth: patch, n })
 
+/** What is multiplied is bf16 already, so that no kernel rounds it. */
 function makeCall(random: Random, shape: Shape, kind: 'bytes' | 'planes'): PatchEmbedCall {
   const { height, width, patchHeight, patchWidth, n } = shape
   const [patches, k, ldt] = [(height / patchHeight) * (width / patchWidth), 3 * patchHeight * patchWidth, n + 37]
@@ -22,8 +24,8 @@ function makeCall(random: Random, shape: Shape, kind: 'bytes' | 'planes'): Patch
   for (let i = 0; i < position.length; i++) if (i % ldt >= n) position[i] = 0
   return {
     ...shape,
-    ...(kind === 'bytes' ? { bytes: random.bytes(3 * height * width) } : { planes: random.floats(3 * height * width, 2) }),
-    w: random.floats(n * k, kind === 'bytes' ? 1 / 128 : 1),
+    ...(kind === 'bytes' ? { bytes: random.bytes(3 * height * width) } : { planes: bf16(random.floats(3 * height * width, 2)) }),
+    w: bf16(random.floats(n * k, kind === 'bytes' ? 1 / 128 : 1)),
     bias: random.floats(n),
     position,
     tokens: random.floats(patches * ldt),
@@ -66,13 +68,14 @@ describe.each(isas)('patch_embed on $name', ({ name }) => {
       const { bias: _, position: __, ...bare } = call
       compare(name, bare, random.seed)
       compare(name, { ...call, patchBegin: Math.floor(call.patchEnd / 3) }, random.seed)
+      compare(name, { ...call, narrow: true }, random.seed)
     }
   })
 
-  test('a patch has the same bits alone', () => {
+  test.each([{}, { narrow: true as const }])('a patch has the same bits alone %o', (narrow) => {
     const random = new Random(3100)
     for (const kind of ['bytes', 'planes'] as const) {
-      const call = makeCall(random, square(98, 14, 35), kind)
+      const call = { ...makeCall(random, square(98, 14, 35), kind), ...narrow }
       const whole = kernels.patchEmbed(name, call)
       let tokens = call.tokens
       for (let i = 0; i < call.patchEnd; i++) tokens = kernels.patchEmbed(name, { ...call, tokens, patchBegin: i, patchEnd: i + 1 })

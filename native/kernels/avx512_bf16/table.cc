@@ -8,6 +8,8 @@
 #include "../generic/tile.inl"
 #include "../generic/activation.inl"
 #include "../generic/pack.inl"
+#include "../generic/patch_embed.inl"
+#include "../generic/patch_embed_bf16.inl"
 #include "../generic/quantize.inl"
 #include "../generic/layer_norm.inl"
 #include "../generic/gemm.inl"
@@ -21,6 +23,7 @@ namespace vitrine::VITRINE_ISA_NAMESPACE {
 
 extern const Kernels kTable;
 const Kernels kTable = {
+    .patch_embed_bf16 = kPatchEmbedBf16,
     .layer_norm = LayerNorm,
     .gemm_bf16 = kGemmBf16,
     .gemm_int8 = kGemmInt8,

@@ -30,6 +30,7 @@ const Kernels kTable = {
     .resample = kResample,
 #ifdef __GNUC__  // MSVC has no vector type: its slots stay empty and come from the reference
     .patch_embed = kPatchEmbed,
+    .patch_embed_bf16 = kPatchEmbed,
     .layer_norm = LayerNorm,
     .gemm = kGemm,
     .gemm_bf16 = kGemmBf16,

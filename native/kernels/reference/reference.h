@@ -18,7 +18,7 @@ void QuantizeRow(const float* x, int64_t dim, uint8_t* y, float* scale, int32_t*
 inline constexpr int64_t kColumns = 2;
 extern const Resample kResample;
 extern const Gemm kGemm, kGemmBf16, kGemmInt8;
-extern const PatchEmbed kPatchEmbed;
+extern const PatchEmbed kPatchEmbed, kPatchEmbedBf16;
 extern const Attention kAttention, kAttentionBf16;
 
 }  // namespace vitrine::reference

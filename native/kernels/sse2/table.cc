@@ -27,6 +27,7 @@ extern const Kernels kTable;
 const Kernels kTable = {
     .resample = kResample,
     .patch_embed = kPatchEmbed,
+    .patch_embed_bf16 = kPatchEmbed,
     .layer_norm = LayerNorm,
     .gemm = kGemm,
     .gemm_bf16 = kGemmBf16,
