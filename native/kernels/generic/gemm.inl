@@ -40,17 +40,26 @@ inline void ForSums(const GemmCall& call, const TileSums<Dot>& tile, Body&& body
     for (int v = 0; v < kTileVecs; v++) body(r, v, finish.Of(tile.sums + r * kColumns + v * kLanes, tile.row + r, v));
 }
 
+// Rows whose sums go through an activation side by side: as many vectors as there are registers for.
+template <int rows>
+struct Together {};
+constexpr int kRowsTogether = kLanes == 16 ? 2 : 1;
+
 template <class Finish, class Result, class Dot>
 void FinishStore(const GemmCall& call, const TileSums<Dot>& tile) {
   auto* c = static_cast<typename Result::Value*>(call.c) + tile.row * call.ldc + tile.panel * kColumns;
   WithActivation<Result::kRough>(call.activation, [&](auto tag) {
     const Finish finish(call, tile.panel);
-    for (int64_t r = 0; r < tile.rows; r++) {
-      Vec row[kTileVecs];
-      VITRINE_EACH(kTileVecs) row[m] = finish.Of(tile.sums + r * kColumns + m * kLanes, tile.row + r, m);
-      tag.Of(row);
-      VITRINE_EACH(kTileVecs) Result::Put(c + r * call.ldc + m * kLanes, row[m]);
-    }
+    const auto rows = [&]<int kRows>(int64_t r, Together<kRows>) {
+      Vec sums[kRows * kTileVecs];
+      VITRINE_EACH(kRows * kTileVecs)
+      sums[m] = finish.Of(tile.sums + r * kColumns + m * kLanes, tile.row + r + m / kTileVecs, m % kTileVecs);
+      tag.Of(sums);
+      VITRINE_EACH(kRows * kTileVecs) Result::Put(c + (r + m / kTileVecs) * call.ldc + m % kTileVecs * kLanes, sums[m]);
+    };
+    int64_t r = 0;
+    for (; r + kRowsTogether <= tile.rows; r += kRowsTogether) rows(r, Together<kRowsTogether>{});
+    for (; r < tile.rows; r++) rows(r, Together<1>{});
   });
 }
 
