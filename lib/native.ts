@@ -262,6 +262,8 @@ export interface NativeAddon {
   counters(options?: { reset: boolean }): NativeCounters
   /** What the stages took since the last reading, in order; from now on they are counted, or not. Process-wide. */
   profile(on: boolean): NativeStage[]
+  /** 10⁹ operations per second that one thread's products reach at best, by what the weights are; takes some 60 ms on this thread. */
+  peak(): Record<NativeDType, number>
 }
 
 let addon: NativeAddon | undefined

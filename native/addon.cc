@@ -22,6 +22,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("loadOnnxModel", Napi::Function::New(env, vitrine::LoadOnnxModel, "loadOnnxModel"));
   exports.Set("counters", Napi::Function::New(env, vitrine::ReadCounters, "counters"));
   exports.Set("profile", Napi::Function::New(env, vitrine::ReadProfile, "profile"));
+  exports.Set("peak", Napi::Function::New(env, vitrine::MeasurePeak, "peak"));
   return exports;
 }
 

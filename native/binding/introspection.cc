@@ -1,7 +1,8 @@
-// runtime(), counters() and profile(), behind introspection.h.
+// runtime(), counters(), profile() and peak(), behind introspection.h.
 #include "introspection.h"
 
 #include "../engine/counters.h"
+#include "../engine/peak.h"
 #include "../engine/profile.h"
 #include "../kernels/dispatch.h"
 #include "../platform/cpu_limits.h"
@@ -73,6 +74,17 @@ Napi::Value ReadProfile(const Napi::CallbackInfo& info) {
   }
   profile.on = info[0].ToBoolean();
   return stages;
+}
+
+Napi::Value MeasurePeak(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const IsaEntry* active = nullptr;
+  if (const Status status = ActiveIsa(&active); !status.ok()) throw ToError(env, status);
+  Napi::Object peak = Napi::Object::New(env);
+  peak["fp32"] = PeakOf(active->kernels->gemm);
+  peak["bf16"] = PeakOf(active->kernels->gemm_bf16);
+  peak["int8"] = PeakOf(active->kernels->gemm_int8);
+  return peak;
 }
 
 }  // namespace vitrine
