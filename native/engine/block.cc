@@ -8,7 +8,8 @@
 namespace vitrine {
 namespace {
 
-// A panel is read once per chunk, from the cache that holds the weights: half an image of 224 pixels (197 tokens) is enough for its pace
+// A panel is read once per chunk, from the cache that holds the weights: with half an image of 224 pixels (99 rows) that costs nothing,
+// with a quarter 1 % of the time. More rows than this leave L2 between two steps.
 constexpr int64_t kRowsPerChunk = 112;
 
 constexpr int64_t Padded(int64_t bytes) { return (bytes + 63) / 64 * 64; }
