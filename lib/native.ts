@@ -274,6 +274,9 @@ export function native(): NativeAddon {
   return addon
 }
 
+/** Whether the addon was opened. */
+export const isNativeOpen = (): boolean => addon !== undefined
+
 /** An error that the addon made ({ code, message }) as a VitrineError with the stack of the caller. */
 export function fromNative(error: unknown): unknown {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('ERR_')) {

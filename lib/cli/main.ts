@@ -15,6 +15,7 @@ import { addFlags, type Flags, parse } from './flags'
 import { formats } from './formats'
 import { info } from './info'
 import { quitOnClosedPipe } from './output'
+import { packedCacheKept } from './run'
 
 const { version } = JSON.parse(readFileSync(join(__dirname, '..', '..', 'package.json'), 'utf8')) as { version: string }
 const inputsHelp = 'image files, folders (searched through) or globs'
@@ -93,6 +94,7 @@ async function main(): Promise<ExitCode> {
     await build((ended) => {
       code = ended
     }).parseAsync()
+    await packedCacheKept()
     return code
   } catch (error) {
     // commander has said its part itself.

@@ -1,5 +1,5 @@
 // The stages of an encoder block over a team of threads: each function is one phase (team.h), cut into chunks of rows and panels, or of
-// heads and queries. Before it: encoder.h, which puts them in order; after it: the kernels. No cut changes a bit: kernels sum in an order
+// heads and queries. Before it: block.h, which puts them in order; after it: the kernels. No cut changes a bit: kernels sum in an order
 // that depends on the inner length alone.
 #pragma once
 
