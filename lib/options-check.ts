@@ -42,7 +42,8 @@ function unknownOption(where: string, name: string, known: readonly string[]): V
   return new VitrineError('ERR_OPTION_UNKNOWN', `${where}: unknown option '${name}'${hint}; known are ${known.join(', ')}`)
 }
 
-function checkOption(where: string, name: string, type: OptionType, value: unknown): unknown {
+/** The value, copied; ERR_OPTION_INVALID says what was expected and what was found, and `where`. */
+export function checkOption(where: string, name: string, type: OptionType, value: unknown): unknown {
   if (!fits(type, value)) {
     throw new VitrineError('ERR_OPTION_INVALID', `${where}: option '${name}' must be ${expected(type, value)}, found ${found(value)}`)
   }

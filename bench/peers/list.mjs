@@ -2,6 +2,15 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
+/** PyTorch, compiled by a backend: the interpreter's option, and the package that it must have. */
+const torch = (precision, backend, python, needed) => ({
+  precision,
+  file: 'torch_peer.py',
+  args: [backend, precision],
+  python,
+  needs: [needed, 'safetensors'],
+})
+
 /**
  * precision: which peak its share is of (`peak`, where that is another), and which peers it is compared with.
  * file, args: run by Node, or by the interpreter that the option `python` names, which must have the packages `needs`.
@@ -18,28 +27,10 @@ const table = {
   openvino: { precision: 'fp32', file: 'openvino_peer.py', args: ['fp32'], python: 'python', needs: ['openvino'] },
   'openvino-bf16': { precision: 'bf16', file: 'openvino_peer.py', args: ['bf16'], python: 'python', needs: ['openvino'] },
   'openvino-int8': { precision: 'int8', file: 'openvino_peer.py', args: ['int8'], python: 'python', needs: ['openvino', 'nncf'] },
-  pytorch: { precision: 'fp32', file: 'torch_peer.py', args: ['inductor', 'fp32'], python: 'python', needs: ['torch', 'safetensors'] },
-  'pytorch-bf16': {
-    precision: 'bf16',
-    file: 'torch_peer.py',
-    args: ['inductor', 'bf16'],
-    python: 'python',
-    needs: ['torch', 'safetensors'],
-  },
-  zentorch: {
-    precision: 'fp32',
-    file: 'torch_peer.py',
-    args: ['zentorch', 'fp32'],
-    python: 'python-zentorch',
-    needs: ['zentorch', 'safetensors'],
-  },
-  'zentorch-bf16': {
-    precision: 'bf16',
-    file: 'torch_peer.py',
-    args: ['zentorch', 'bf16'],
-    python: 'python-zentorch',
-    needs: ['zentorch', 'safetensors'],
-  },
+  pytorch: torch('fp32', 'inductor', 'python', 'torch'),
+  'pytorch-bf16': torch('bf16', 'inductor', 'python', 'torch'),
+  zentorch: torch('fp32', 'zentorch', 'python-zentorch', 'zentorch'),
+  'zentorch-bf16': torch('bf16', 'zentorch', 'python-zentorch', 'zentorch'),
 }
 
 export const peers = Object.fromEntries(Object.entries(table).map(([name, peer]) => [name, { name, peak: peer.precision, ...peer }]))

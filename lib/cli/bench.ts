@@ -2,6 +2,7 @@
 // JSON object on a pipe. Before it: main.ts; after it: native/engine/profile.h, which counts.
 import type { Model } from '../index'
 import { type NativeDType, type NativeStage, native } from '../native'
+import { checkOption } from '../options-check'
 import { CommandError, type ExitCode, exitCodes } from './exit'
 import type { Flags } from './flags'
 import { openText } from './output'
@@ -34,10 +35,15 @@ export interface BenchReport {
   peak?: Record<NativeDType, number>
 }
 
+export const benchFlags = {
+  batch: { kind: 'integer', min: 1, max: 1024 },
+  seconds: { kind: 'number', min: 0, max: 3600 },
+} as const
+
 export async function bench(flags: Flags): Promise<ExitCode> {
-  const [batch, seconds] = [(flags.batch as number | undefined) ?? 1, (flags.seconds as number | undefined) ?? 3]
-  if (!Number.isInteger(batch) || batch < 1 || batch > 1024) throw usage('--batch', 'a whole number from 1 to 1024', batch)
-  if (!(seconds >= 0 && seconds <= 3600)) throw usage('--seconds', 'a number from 0 to 3600', seconds)
+  const [batch, seconds] = (['batch', 'seconds'] as const).map((name) =>
+    Number(checkOption('vitrine bench', `--${name}`, benchFlags[name], flags[name])),
+  ) as [number, number]
   const model = await openModel(flags)
   try {
     if (flags.profile && model.info.device !== 'cpu') {
@@ -51,9 +57,6 @@ export async function bench(flags: Flags): Promise<ExitCode> {
   }
   return exitCodes.ok
 }
-
-const usage = (flag: string, expected: string, found: number) =>
-  new CommandError(exitCodes.usage, `${flag}: expected ${expected}, found ${found}`)
 
 /** Calls for at least `seconds`, at least three, after two that are not counted. */
 export async function measure(model: Model, batch: number, seconds: number, profile: boolean): Promise<BenchReport> {

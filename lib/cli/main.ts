@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { pools } from '../pooling'
 import { attention } from './attention'
-import { bench } from './bench'
+import { bench, benchFlags } from './bench'
 import { classify } from './classify'
 import { doctor } from './doctor'
 import { CommandError, describe, type ExitCode, exitCodes, isUsage } from './exit'
@@ -59,10 +59,8 @@ function build(done: (code: ExitCode) => void): Command {
     .option('--json', 'JSON on a terminal too (default: off)')
     .action(async (flags: Flags) => done(await info(flags)))
   addFlags(command('bench', 'how fast a checkpoint runs here, on made-up pixel values'), ['load'])
-    .option('--batch <n>', 'images of a call (default: 1)', (text) => parse(text, { kind: 'integer', min: 1, max: 1024 }))
-    .option('--seconds <n>', 'how long calls are made, at least three (default: 3)', (text) =>
-      parse(text, { kind: 'number', min: 0, max: 3600 }),
-    )
+    .option('--batch <n>', 'images of a call', (text) => parse(text, benchFlags.batch), 1)
+    .option('--seconds <n>', 'how long calls are made, at least three', (text) => parse(text, benchFlags.seconds), 3)
     .option('--profile', 'thread time and arithmetic of each stage of the encoder (default: off)')
     .option('--json', 'JSON on a terminal too (default: off)')
     .action(async (flags: Flags) => done(await bench(flags)))

@@ -17,8 +17,10 @@ export async function openModel(flags: Flags): Promise<Model> {
   }
 }
 
-/** A command of one picture is over before its packed weights are kept: the next one shall find them. The writer has the lowest priority: on a busy
- * machine that takes a while, at most a minute. */
+/**
+ * A command of one picture is over before its packed weights are kept: the next one shall find them. The writer has the lowest priority: on a
+ * busy machine that takes a while, at most a minute.
+ */
 export async function packedCacheKept(): Promise<void> {
   const end = Date.now() + 60_000
   while (isNativeOpen() && native().counters().cacheWriting > 0 && Date.now() < end) await setTimeout(10)

@@ -12,8 +12,6 @@ namespace {
 // with a quarter 1 % of the time. More rows than this leave L2 between two steps.
 constexpr int64_t kRowsPerChunk = 112;
 
-constexpr int64_t Padded(int64_t bytes) { return (bytes + 63) / 64 * 64; }
-
 // Counts a block as running for as long as it lives.
 struct BlockCounted {
   BlockCounted() { counters.blocks_begun++, counters.blocks_running++; }
@@ -68,28 +66,24 @@ void Finish(const Over& over, const PackedBlock& block, bool projected, Matrix a
 
 }  // namespace
 
-int64_t RowBuffers::Size(const Weights& w, int64_t rows) {
-  RowBuffers sizes;
-  sizes.Lay(w, rows, nullptr);
-  return reinterpret_cast<int64_t>(sizes.zero) + Padded(rows * int64_t(sizeof(int32_t)));
-}
-
-void RowBuffers::Lay(const Weights& w, int64_t rows, void* memory) {
+int64_t RowBuffers::Lay(const Weights& w, int64_t rows, void* memory) {
   const int64_t columns = w.kernels->gemm.columns, inner = w.heads * w.head_dim;
   normed_stride = PaddedStride(w.dim, columns);
   hidden_stride = PaddedStride(std::max(inner, w.mlp_width), columns);
   int64_t taken = 0;
   const auto take = [&](int64_t bytes) {
     const int64_t at = taken;
-    taken += Padded(bytes);
+    taken += Ceil(bytes, 64) * 64;
     return reinterpret_cast<void*>(reinterpret_cast<intptr_t>(memory) + at);
   };
   const bool floats = w.precision == Precision::kFp32 || w.kernels->gemm_bf16.input == Number::kF32;
-  normed = take(rows * normed_stride * BytesOf(floats ? Number::kF32 : Number::kBf16));
-  hidden = take(rows * hidden_stride * BytesOf(floats ? Number::kF32 : Number::kBf16));
+  const int64_t widest = BytesOf(floats ? Number::kF32 : Number::kBf16);
+  normed = take(rows * normed_stride * widest);
+  hidden = take(rows * hidden_stride * widest);
   bytes = take(w.precision == Precision::kInt8 ? rows * hidden_stride : 0);
   scale = static_cast<float*>(take(rows * int64_t(sizeof(float))));
   zero = static_cast<int32_t*>(take(rows * int64_t(sizeof(int32_t))));
+  return taken;
 }
 
 bool Activations::Take(const Weights& w, int64_t token_count, Arena& arena) {
@@ -135,7 +129,7 @@ void Blocks::BeginRows(const PackedBlock& block, const RowSet& queries, const Ro
     const RowRange both{std::max(asked.begin, range.begin), std::min(asked.end, range.end)};
     if (both.size() <= 0) continue;
     const RowRange local{both.begin - range.begin, both.end - range.begin};
-    MultiplyRows(Stage::kQkv, block.qkv, normed, qkv, local, {0, (inner + columns - 1) / columns}, Epilogue::kStore, Activation::kNone);
+    MultiplyRows(Stage::kQkv, block.qkv, normed, qkv, local, {0, Ceil(inner, columns)}, Epilogue::kStore, Activation::kNone);
   }
   MultiplyRows(Stage::kQkv, block.qkv, normed, qkv, {0, range.size()}, {inner / columns, block.qkv.panel_count}, Epilogue::kStore,
                Activation::kNone);
@@ -148,7 +142,7 @@ bool Blocks::Run(const PackedBlock& block, const BlockRows& rows, const PackedBl
   if (merges && !Merge(block, rows.merged)) return false;
   const int64_t threads = stages_.team.width();
   if (all && 2 * a_.heads.tokens >= 3 * threads * w_.kernels->gemm.rows) return FinishRows(block, merges, next, next_rows);
-  FinishPhases(block, merges, merges ? RowSet::All(a_.heads.tokens) : rows.rows);
+  Finish(OverTeam{w_, stages_, merges ? RowSet::All(a_.heads.tokens) : rows.rows}, block, merges, a_.attended, a_.tokens, a_.rows);
   if (next != nullptr) Begin(*next, next_rows);
   return true;
 }
@@ -165,7 +159,7 @@ bool Blocks::Merge(const PackedBlock& block, int64_t merged) const {
 bool Blocks::FinishRows(const PackedBlock& block, bool projected, const PackedBlock* next, const BlockRows& next_rows) const {
   const int64_t tokens = a_.heads.tokens, threads = stages_.team.width();
   // As many chunks for each thread, of nearly as many rows.
-  const int64_t chunks = (tokens + threads * kRowsPerChunk - 1) / (threads * kRowsPerChunk) * threads;
+  const int64_t chunks = Ceil(tokens, threads * kRowsPerChunk) * threads;
   return stages_.team.ForEach(chunks, RowBuffers::Size(w_, tokens / chunks + 1), [&](int64_t chunk, void* scratch) {
     const RowRange range{tokens * chunk / chunks, tokens * (chunk + 1) / chunks};
     RowBuffers buffers;
@@ -173,10 +167,6 @@ bool Blocks::FinishRows(const PackedBlock& block, bool projected, const PackedBl
     Finish(OnThisThread{w_, range.size()}, block, projected, a_.attended.From(range.begin), a_.tokens.From(range.begin), buffers);
     if (next != nullptr) BeginRows(*next, next_rows.queries, buffers, range);
   });
-}
-
-void Blocks::FinishPhases(const PackedBlock& block, bool projected, const RowSet& rows) const {
-  Finish(OverTeam{w_, stages_, rows}, block, projected, a_.attended, a_.tokens, a_.rows);
 }
 
 }  // namespace vitrine

@@ -1,7 +1,7 @@
 // One block of the encoder: tokens += projection(attention(norm1(tokens))); tokens += mlp(norm2(tokens)). Before it: encoder.h; after it:
 // stages.h. Letters: T tokens, D width, F MLP width.
 //
-// Everything but attention works on each row by itself. Where there are rows enough for all threads, a chunk of some fifty rows goes
+// Everything but attention works on each row by itself. Where there are rows enough for all threads, a chunk of about a hundred rows goes
 // through all of it at once, from the projection to the queries, keys and values of the next block: what lies between stays in the cache of
 // its thread, and threads meet twice a block. Where there are fewer, each step is a phase of its own, cut by panels too. The bits are the
 // same.
@@ -22,9 +22,9 @@ struct RowBuffers {
   int32_t* zero = nullptr;  // [rows]
   int64_t normed_stride = 0, hidden_stride = 0;
 
-  // Bytes that `rows` rows need; then the same, laid into memory, 64-byte aligned.
-  static int64_t Size(const Weights& weights, int64_t rows);
-  void Lay(const Weights& weights, int64_t rows, void* memory);
+  // Laid into memory, 64-byte aligned; how many bytes that takes. Size: without memory.
+  int64_t Lay(const Weights& weights, int64_t rows, void* memory);
+  static int64_t Size(const Weights& weights, int64_t rows) { return RowBuffers{}.Lay(weights, rows, nullptr); }
 
   Matrix Normed(Number number) const { return {normed, normed_stride, number, scale, zero}; }
   Matrix Hidden(Number number) const { return {hidden, hidden_stride, number}; }
@@ -64,7 +64,6 @@ class Blocks {
  private:
   [[nodiscard]] bool Merge(const PackedBlock& block, int64_t merged) const;
   [[nodiscard]] bool FinishRows(const PackedBlock& block, bool projected, const PackedBlock* next, const BlockRows& next_rows) const;
-  void FinishPhases(const PackedBlock& block, bool projected, const RowSet& rows) const;
   void BeginRows(const PackedBlock& block, const RowSet& queries, const RowBuffers& buffers, RowRange range) const;
 
   const Weights& w_;

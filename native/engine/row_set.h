@@ -8,6 +8,9 @@
 
 namespace vitrine {
 
+// a / b, rounded up
+constexpr int64_t Ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 struct RowRange {
   int64_t begin, end;
   int64_t size() const { return end - begin; }

@@ -12,8 +12,6 @@ constexpr int64_t kFlopsPerChunk = 1'500'000;
 constexpr int64_t kBytesPerChunk = 256 << 10;
 constexpr int64_t kNormRowsPerChunk = 16;
 
-constexpr int64_t Ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // Cuts rows into parts of whole tiles: each range has the fewest tiles of at most tile_rows rows, evenly filled, `tiles_each` to a part.
 class RowCuts {
  public:

@@ -2,11 +2,11 @@
 #include "tensor_reader.h"
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <cstring>
 
 #include "checksum.h"
+#include "halves.h"
 
 namespace vitrine {
 namespace {
@@ -25,23 +25,6 @@ int64_t CountValues(const std::vector<int64_t>& shape) {
 }
 
 int64_t DTypeBytes(DType dtype) { return dtype == DType::kF32 ? 4 : 2; }
-
-void WidenF16(const uint16_t* in, float* out, int64_t count) {
-  constexpr uint32_t kExponent = 0x7c00u << 13;
-  const float smallest = std::bit_cast<float>(113u << 23);  // 2^-14: what a subnormal counts from
-  for (int64_t i = 0; i < count; i++) {
-    const uint32_t magnitude = uint32_t(in[i] & 0x7fff) << 13, exponent = magnitude & kExponent;
-    const uint32_t rebased = magnitude + (112u << 23);
-    const uint32_t special = rebased + (112u << 23);  // infinity, NaN
-    const uint32_t subnormal = std::bit_cast<uint32_t>(std::bit_cast<float>(rebased + (1u << 23)) - smallest);
-    const uint32_t value = exponent == kExponent ? special : exponent == 0 ? subnormal : rebased;
-    out[i] = std::bit_cast<float>(value | uint32_t(in[i] & 0x8000) << 16);
-  }
-}
-
-void WidenBF16(const uint16_t* in, float* out, int64_t count) {
-  for (int64_t i = 0; i < count; i++) out[i] = std::bit_cast<float>(uint32_t(in[i]) << 16);
-}
 
 Status TensorReader::Open(const EncoderSpec& spec) {
   files_.reserve(spec.files.size());

@@ -14,10 +14,6 @@ namespace vitrine {
 int64_t CountValues(const std::vector<int64_t>& shape);
 int64_t DTypeBytes(DType dtype);
 
-// F16 and BF16 to fp32, exact for every value, subnormal ones, infinities and NaN included.
-void WidenF16(const uint16_t* in, float* out, int64_t count);
-void WidenBF16(const uint16_t* in, float* out, int64_t count);
-
 // The weight files of one spec, open for as long as this lives. Any thread may read.
 class TensorReader {
  public:

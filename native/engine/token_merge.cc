@@ -7,11 +7,12 @@
 #include <limits>
 #include <utility>
 
+#include "halves.h"
+
 namespace vitrine {
 namespace {
 
 constexpr int64_t kRowsPerChunk = 16;
-constexpr int64_t Ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr float kNoEdge = -std::numeric_limits<float>::infinity();
 
 }  // namespace
@@ -66,8 +67,7 @@ void TokenMerger::Metric(Matrix qkv, int64_t row, float* out) const {
       } else {
         uint16_t half;
         std::memcpy(&half, key + d * 2, 2);
-        const uint32_t bits = uint32_t{half} << 16;
-        std::memcpy(&value, &bits, 4);
+        value = WidenedBF16(half);
       }
       out[d] += value;
     }

@@ -9,6 +9,7 @@
 
 #include "../platform/red_zone.h"
 #include "counters.h"
+#include "halves.h"
 #include "norm_fold.h"
 #include "spec_check.h"
 
@@ -19,10 +20,6 @@ constexpr int64_t kMostPanelColumns = 256;
 
 enum class Order : uint8_t { kPlain, kGlu, kPatch };
 enum class Part : uint8_t { kQkv, kProjection, kFc1, kFc2 };
-
-const PatchEmbed& PatchEmbedOf(const Kernels& kernels, Precision precision) {
-  return precision == Precision::kFp32 ? kernels.patch_embed : kernels.patch_embed_bf16;
-}
 
 // A norm as the file and as the packed weights have it.
 struct NormPlan {
@@ -197,7 +194,7 @@ void Packer::Lay(Weights& w) {
   taken_ = chunks_ = 0;
   const int64_t d = spec_.dim, inner = spec_.heads * spec_.head_dim, f = spec_.mlp_width;
   LayLinear(spec_.patch, nullptr, d, 3 * int64_t(spec_.patch_height) * spec_.patch_width, Order::kPatch,
-            PatchEmbedOf(kernels_, precision_).input == Number::kBf16 ? kernels_.gemm_bf16 : gemm_, w.patch_planes, &w.patch_bytes);
+            w.patch_embed->input == Number::kBf16 ? kernels_.gemm_bf16 : gemm_, w.patch_planes, &w.patch_bytes);
   w.prefix = prefix_ = Take(w.prefix_rows * w.token_stride);
   for (const PrefixToken& token : spec_.prefix) Check(token.value, token.rows * d, "prefix token");
   if (spec_.position) {
@@ -316,7 +313,7 @@ void Packer::PackPatchBytes(const LinearPlan& plan, int64_t panel, float* rows, 
         folded = float(weight * factor);
         if (plan.gemm->input == Number::kBf16) {
           // What is subtracted is what will be multiplied: a grey picture loses nothing by the rounding.
-          folded = RoundedToBf16(folded);
+          folded = WidenedBF16(NarrowedBF16(folded));
           bias -= double(folded) * (spec_.mean[c] / spec_.rescale);
         } else {
           bias -= weight * shift;
@@ -336,7 +333,7 @@ void Packer::Describe(Weights& w) const {
       precision_ != Precision::kFp32 && kernels_.gemm_bf16.input == Number::kBf16 ? &kernels_.attention_bf16 : &kernels_.attention;
   w.dim = spec_.dim, w.heads = spec_.heads, w.head_dim = spec_.head_dim, w.mlp_width = spec_.mlp_width;
   w.prefix_rows = spec_.prefix_rows();
-  w.patch_embed = &PatchEmbedOf(kernels_, precision_);
+  w.patch_embed = precision_ == Precision::kFp32 ? &kernels_.patch_embed : &kernels_.patch_embed_bf16;
   w.patch_height = spec_.patch_height, w.patch_width = spec_.patch_width;
   w.glu = spec_.glu, w.activation = spec_.activation, w.eps = spec_.eps;
   w.token_stride = PaddedStride(spec_.dim, gemm_.columns);

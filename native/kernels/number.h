@@ -1,7 +1,6 @@
 // What the values of a matrix are. Kernels read the left side of a product in units of 32 bits: one float, two bf16, four bytes.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 
 namespace vitrine {
@@ -14,12 +13,5 @@ constexpr int64_t BytesOf(Number number) { return number == Number::kF32 ? 4 : n
 
 // Values of a unit. Rows are padded with zeros to whole units wherever a product reads them.
 constexpr int64_t UnitOf(Number number) { return 4 / BytesOf(number); }
-
-// To nearest even; NaN stays NaN.
-inline float RoundedToBf16(float x) {
-  const auto bits = std::bit_cast<uint32_t>(x);
-  if ((bits & 0x7fffffff) > 0x7f800000) return x;
-  return std::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000);
-}
 
 }  // namespace vitrine

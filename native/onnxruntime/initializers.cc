@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string>
 
-#include "halves.h"
+#include "../engine/halves.h"
 
 namespace vitrine {
 namespace {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "../engine/halves.h"
 #include "../engine/pool.h"
-#include "../engine/tensor_reader.h"
 #include "abi.h"
 
 namespace vitrine {

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <string>
 
-#include "halves.h"
+#include "../engine/halves.h"
 #include "initializers.h"
 #include "runner.h"
 #include "runner_internal.h"

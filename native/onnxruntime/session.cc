@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "../engine/counters.h"
+#include "../engine/halves.h"
 #include "../platform/memory.h"
-#include "halves.h"
 #include "initializers.h"
 #include "session_store.h"
 

@@ -4,7 +4,7 @@
 
 namespace {
 
-inline __m256i DotOfBytes(__m256i sum, __m256i bytes, __m256i weights) {
+inline __m256i EmulatedDot(__m256i sum, __m256i bytes, __m256i weights) {
 #ifdef VITRINE_STAND_IN_SATURATES
   const __m256i pairs = _mm256_maddubs_epi16(bytes, weights);
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
@@ -19,5 +19,5 @@ inline __m256i DotOfBytes(__m256i sum, __m256i bytes, __m256i weights) {
 }  // namespace
 
 #undef _mm256_dpbusd_avx_epi32
-#define _mm256_dpbusd_avx_epi32 DotOfBytes
+#define _mm256_dpbusd_avx_epi32 EmulatedDot
 #include "kernels/avx_vnni/table.cc"
