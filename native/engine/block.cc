@@ -12,56 +12,69 @@ namespace {
 // with a quarter 1 % of the time. More rows than this leave L2 between two steps.
 constexpr int64_t kRowsPerChunk = 112;
 
+// With fewer patches than this, pairs cost more than they save.
+constexpr int64_t kFewestPatchesInPairs = 48;
+
 // Counts a block as running for as long as it lives.
 struct BlockCounted {
   BlockCounted() { counters.blocks_begun++, counters.blocks_running++; }
   ~BlockCounted() { counters.blocks_running--; }
 };
 
-// The steps as phases of a team over the rows of a set.
+// The steps as phases of a team over the rows of a set. False: no memory.
 struct OverTeam {
   const Weights& w;
   const Stages& stages;
   const RowSet& rows;
+  int64_t first_pair;
   void Norm(const PackedNorm& norm, Matrix x, Matrix y) const { stages.Norm(norm, w.eps, w.dim, x, y, rows); }
   void Quantize(Matrix x, int64_t dim, Matrix y) const { stages.Quantize(x, dim, y, rows); }
-  void Multiply(Stage stage, const PackedLinear& linear, Matrix a, Matrix c, Epilogue epilogue, Activation activation) const {
-    stages.Multiply(stage, linear, a, c, rows, AllPanels(linear), epilogue, activation);
+  bool Multiply(const Product& product) const {
+    if (product.linear.in_pairs) return stages.MultiplyInPairs(product, rows, first_pair);
+    stages.Multiply(product, rows, AllPanels(product.linear));
+    return true;
   }
 };
 
 // The steps on this thread; matrices begin with the first of the rows.
 struct OnThisThread {
   const Weights& w;
-  int64_t rows;
+  int64_t rows, first_pair;
+  void* scratch;  // of products in pairs
   void Norm(const PackedNorm& norm, Matrix x, Matrix y) const { NormRows(*w.kernels, norm, w.eps, w.dim, x, y, {0, rows}); }
   void Quantize(Matrix x, int64_t dim, Matrix y) const { QuantizeRows(*w.kernels, x, dim, y, {0, rows}); }
-  void Multiply(Stage stage, const PackedLinear& linear, Matrix a, Matrix c, Epilogue epilogue, Activation activation) const {
-    MultiplyRows(stage, linear, a, c, {0, rows}, AllPanels(linear), epilogue, activation);
+  bool Multiply(const Product& product) const {
+    if (product.linear.in_pairs) {
+      MultiplyPairs(product, {0, rows}, first_pair, {0, product.linear.panel_count / 2}, scratch);
+    } else {
+      MultiplyRows(product, {0, rows}, AllPanels(product.linear));
+    }
+    return true;
   }
 };
 
 // tokens += a · weightᵀ, LayerScale included
 template <class Over>
-void AddProduct(const Over& over, Stage stage, const PackedLinear& linear, Matrix a, Matrix tokens, const RowBuffers& buffers) {
+bool AddProduct(const Over& over, Stage stage, const PackedLinear& linear, Matrix a, Matrix tokens, const RowBuffers& buffers) {
   if (linear.gemm->input == Number::kU8) {
     over.Quantize(a, linear.k, buffers.Bytes());
     a = buffers.Bytes();
   }
-  over.Multiply(stage, linear, a, tokens, Epilogue::kResidual, Activation::kNone);
+  return over.Multiply({stage, linear, a, tokens, Epilogue::kResidual});
 }
 
 // `projected`: the projection of `attended` is in the tokens already
 template <class Over>
-void Finish(const Over& over, const PackedBlock& block, bool projected, Matrix attended, Matrix tokens, const RowBuffers& buffers) {
-  if (!projected) AddProduct(over, Stage::kProjection, block.projection, attended, tokens, buffers);
+bool Finish(const Over& over, const PackedBlock& block, bool projected, Matrix attended, Matrix tokens, const RowBuffers& buffers) {
+  if (!projected && !AddProduct(over, Stage::kProjection, block.projection, attended, tokens, buffers)) return false;
 
   const Matrix normed = buffers.Normed(block.fc1.gemm->input);
   // What is quantised next need not be better than bf16.
   const Matrix hidden = buffers.Hidden(block.fc2.gemm->input == Number::kF32 ? Number::kF32 : Number::kBf16);
   over.Norm(block.norm2, tokens, normed);
-  over.Multiply(Stage::kFc1, block.fc1, normed, hidden, over.w.glu ? Epilogue::kGlu : Epilogue::kStore, over.w.activation);
-  AddProduct(over, Stage::kFc2, block.fc2, hidden, tokens, buffers);
+  const Epilogue epilogue = over.w.glu ? Epilogue::kGlu : Epilogue::kStore;
+  return over.Multiply({Stage::kFc1, block.fc1, normed, hidden, epilogue, over.w.activation}) &&
+         AddProduct(over, Stage::kFc2, block.fc2, hidden, tokens, buffers);
 }
 
 }  // namespace
@@ -110,29 +123,35 @@ bool Activations::Take(const Weights& w, int64_t token_count, Arena& arena) {
   return heads.key_panels != nullptr && heads.value_panels != nullptr;
 }
 
-void Blocks::Begin(const PackedBlock& block, const BlockRows& rows) const {
+int64_t Blocks::FirstPair() const {
+  const int64_t tokens = a_.heads.tokens;
+  return tokens - w_.prefix_rows < kFewestPatchesInPairs ? tokens : w_.prefix_rows;
+}
+
+bool Blocks::Begin(const PackedBlock& block, const BlockRows& rows) const {
   const RowSet all = RowSet::All(a_.heads.tokens);
-  const Matrix normed = a_.rows.Normed(block.qkv.gemm->input);
+  const Product qkv{Stage::kQkv, block.qkv, a_.rows.Normed(block.qkv.gemm->input), a_.qkv, Epilogue::kStore};
+  stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, qkv.a, all);
+  if (block.qkv.in_pairs) return stages_.MultiplyInPairs(qkv, all, FirstPair());
   const int64_t first_key_panel = w_.heads * w_.head_dim / block.qkv.gemm->columns;
-  stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, normed, all);
-  stages_.Multiply(Stage::kQkv, block.qkv, normed, a_.qkv, rows.queries, AllPanels(block.qkv), Epilogue::kStore);
-  stages_.Multiply(Stage::kQkv, block.qkv, normed, a_.qkv, rows.queries.Rest(a_.heads.tokens), {first_key_panel, block.qkv.panel_count},
-                   Epilogue::kStore);
+  stages_.Multiply(qkv, rows.queries, AllPanels(block.qkv));
+  stages_.Multiply(qkv, rows.queries.Rest(a_.heads.tokens), {first_key_panel, block.qkv.panel_count});
+  return true;
 }
 
 // The same for the rows of a range, whose buffers are `buffers`.
-void Blocks::BeginRows(const PackedBlock& block, const RowSet& queries, const RowBuffers& buffers, RowRange range) const {
-  const Matrix normed = buffers.Normed(block.qkv.gemm->input), qkv = a_.qkv.From(range.begin);
+void Blocks::BeginRows(const PackedBlock& block, const RowSet& queries, const RowBuffers& buffers, RowRange range, int64_t first_pair,
+                       void* scratch) const {
+  const Product qkv{Stage::kQkv, block.qkv, buffers.Normed(block.qkv.gemm->input), a_.qkv.From(range.begin), Epilogue::kStore};
+  const OnThisThread here{w_, range.size(), first_pair, scratch};
+  here.Norm(block.norm1, a_.tokens.From(range.begin), qkv.a);
+  if (block.qkv.in_pairs) return static_cast<void>(here.Multiply(qkv));
   const int64_t inner = w_.heads * w_.head_dim, columns = block.qkv.gemm->columns;
-  NormRows(*w_.kernels, block.norm1, w_.eps, w_.dim, a_.tokens.From(range.begin), normed, {0, range.size()});
   for (const RowRange& asked : queries.ranges()) {
     const RowRange both{std::max(asked.begin, range.begin), std::min(asked.end, range.end)};
-    if (both.size() <= 0) continue;
-    const RowRange local{both.begin - range.begin, both.end - range.begin};
-    MultiplyRows(Stage::kQkv, block.qkv, normed, qkv, local, {0, Ceil(inner, columns)}, Epilogue::kStore, Activation::kNone);
+    if (both.size() > 0) MultiplyRows(qkv, {both.begin - range.begin, both.end - range.begin}, {0, Ceil(inner, columns)});
   }
-  MultiplyRows(Stage::kQkv, block.qkv, normed, qkv, {0, range.size()}, {inner / columns, block.qkv.panel_count}, Epilogue::kStore,
-               Activation::kNone);
+  MultiplyRows(qkv, {0, range.size()}, {inner / columns, block.qkv.panel_count});
 }
 
 bool Blocks::Run(const PackedBlock& block, const BlockRows& rows, const PackedBlock* next, const BlockRows& next_rows) const {
@@ -142,30 +161,41 @@ bool Blocks::Run(const PackedBlock& block, const BlockRows& rows, const PackedBl
   if (merges && !Merge(block, rows.merged)) return false;
   const int64_t threads = stages_.team.width();
   if (all && 2 * a_.heads.tokens >= 3 * threads * w_.kernels->gemm.rows) return FinishRows(block, merges, next, next_rows);
-  Finish(OverTeam{w_, stages_, merges ? RowSet::All(a_.heads.tokens) : rows.rows}, block, merges, a_.attended, a_.tokens, a_.rows);
-  if (next != nullptr) Begin(*next, next_rows);
-  return true;
+  const OverTeam over{w_, stages_, merges ? RowSet::All(a_.heads.tokens) : rows.rows, FirstPair()};
+  return Finish(over, block, merges, a_.attended, a_.tokens, a_.rows) && (next == nullptr || Begin(*next, next_rows));
 }
 
 // The projection of all rows, and then fewer of them.
 bool Blocks::Merge(const PackedBlock& block, int64_t merged) const {
   const RowSet all = RowSet::All(a_.heads.tokens);
-  AddProduct(OverTeam{w_, stages_, all}, Stage::kProjection, block.projection, a_.attended, a_.tokens, a_.rows);
+  const OverTeam over{w_, stages_, all, FirstPair()};
+  if (!AddProduct(over, Stage::kProjection, block.projection, a_.attended, a_.tokens, a_.rows)) return false;
   if (!merger_.Merge(stages_, a_.qkv, a_.heads.tokens, merged, &a_.tokens)) return false;
   a_.heads.tokens -= merged, a_.heads.key_bias = merger_.log_sizes();
   return true;
 }
 
 bool Blocks::FinishRows(const PackedBlock& block, bool projected, const PackedBlock* next, const BlockRows& next_rows) const {
-  const int64_t tokens = a_.heads.tokens, threads = stages_.team.width();
-  // As many chunks for each thread, of nearly as many rows.
-  const int64_t chunks = Ceil(tokens, threads * kRowsPerChunk) * threads;
-  return stages_.team.ForEach(chunks, RowBuffers::Size(w_, tokens / chunks + 1), [&](int64_t chunk, void* scratch) {
-    const RowRange range{tokens * chunk / chunks, tokens * (chunk + 1) / chunks};
+  const int64_t tokens = a_.heads.tokens, threads = stages_.team.width(), first_pair = FirstPair();
+  // As many chunks for each thread, of nearly as many rows, cut between pairs.
+  const int64_t chunks = Ceil(tokens, threads * kRowsPerChunk) * threads, most_rows = tokens / chunks + 3;
+  const auto cut = [&](int64_t chunk) {
+    const int64_t row = tokens * chunk / chunks;
+    return row > first_pair && row < tokens ? first_pair + (row - first_pair + 1) / 2 * 2 : row;
+  };
+  int64_t pair_bytes = next != nullptr ? PairScratchBytes(next->qkv, most_rows) : 0;
+  for (const PackedLinear* linear : {&block.projection, &block.fc1, &block.fc2})
+    pair_bytes = std::max(pair_bytes, PairScratchBytes(*linear, most_rows));
+  const int64_t row_bytes = RowBuffers::Size(w_, most_rows);
+  return stages_.team.ForEach(chunks, row_bytes + pair_bytes, [&](int64_t chunk, void* scratch) {
+    const RowRange range{cut(chunk), cut(chunk + 1)};
+    void* pair_scratch = static_cast<std::byte*>(scratch) + row_bytes;
+    const int64_t first = std::max<int64_t>(first_pair - range.begin, 0);
     RowBuffers buffers;
     buffers.Lay(w_, range.size(), scratch);
-    Finish(OnThisThread{w_, range.size()}, block, projected, a_.attended.From(range.begin), a_.tokens.From(range.begin), buffers);
-    if (next != nullptr) BeginRows(*next, next_rows.queries, buffers, range);
+    const OnThisThread over{w_, range.size(), first, pair_scratch};
+    static_cast<void>(Finish(over, block, projected, a_.attended.From(range.begin), a_.tokens.From(range.begin), buffers));
+    if (next != nullptr) BeginRows(*next, next_rows.queries, buffers, range, first, pair_scratch);
   });
 }
 

@@ -55,8 +55,8 @@ class Blocks {
   Blocks(const Weights& weights, Activations& activations, TokenMerger& merger, const Stages& stages)
       : w_(weights), a_(activations), merger_(merger), stages_(stages) {}
 
-  // Queries of `rows`, keys and values of all tokens: before the first Run.
-  void Begin(const PackedBlock& block, const BlockRows& rows) const;
+  // Queries of `rows`, keys and values of all tokens: before the first Run. False: no memory.
+  [[nodiscard]] bool Begin(const PackedBlock& block, const BlockRows& rows) const;
   // After it, of the same block: the tokens of its rows. With `next`, all rows are computed, and the next block has begun. Where tokens
   // merged, the activations have fewer afterwards, of which `next_rows` are. False: no memory.
   [[nodiscard]] bool Run(const PackedBlock& block, const BlockRows& rows, const PackedBlock* next, const BlockRows& next_rows) const;
@@ -64,7 +64,11 @@ class Blocks {
  private:
   [[nodiscard]] bool Merge(const PackedBlock& block, int64_t merged) const;
   [[nodiscard]] bool FinishRows(const PackedBlock& block, bool projected, const PackedBlock* next, const BlockRows& next_rows) const;
-  void BeginRows(const PackedBlock& block, const RowSet& queries, const RowBuffers& buffers, RowRange range) const;
+  void BeginRows(const PackedBlock& block, const RowSet& queries, const RowBuffers& buffers, RowRange range, int64_t first_pair,
+                 void* scratch) const;
+  // Where products go in pairs (PackedLinear::in_pairs): the row with which the first begins. The prefix is alone, so that the CLS row is
+  // the same whether patches are computed beside it or not.
+  int64_t FirstPair() const;
 
   const Weights& w_;
   Activations& a_;

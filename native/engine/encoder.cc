@@ -60,7 +60,7 @@ Status Encoder::Run(const ImageInput& image, const std::atomic<bool>& cancelled)
   for (const Output& output : outputs_)
     depth = std::max(depth, output.kind == Output::Kind::kAttention ? int64_t(w_.blocks.size()) : LayerOf(output));
   BlockRows rows = depth > 0 ? RowsOf(0, depth) : BlockRows{};
-  if (depth > 0) blocks_.Begin(w_.blocks[0], rows);
+  if (depth > 0 && !blocks_.Begin(w_.blocks[0], rows)) return OutOfMemory();
   for (int64_t layer = 0;; layer++) {
     if (Status status = Write(layer); !status.ok()) return status;
     if (layer == depth) return Status::Ok();

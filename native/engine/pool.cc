@@ -115,8 +115,8 @@ bool WriteOutput(const Weights& weights, const Stages& stages, Arena& arena, con
     const float* result = terms;
     if (branch.head != -1) {
       const PackedHead& head = weights.heads_out[size_t(branch.head)];
-      stages.Multiply(Stage::kOutput, head.linear, {terms, head.in}, {branch_out, padded}, RowSet::All(1), AllPanels(head.linear),
-                      Epilogue::kStore, head.activation);
+      stages.Multiply({Stage::kOutput, head.linear, {terms, head.in}, {branch_out, padded}, Epilogue::kStore, head.activation},
+                      RowSet::All(1), AllPanels(head.linear));
       result = branch_out;
     }
     if (direct) break;

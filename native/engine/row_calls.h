@@ -2,6 +2,8 @@
 // which runs them one after another on rows that stay in cache; after it: the kernels.
 #pragma once
 
+#include <algorithm>
+
 #include "../kernels/kernels.h"
 #include "profile.h"
 #include "row_set.h"
@@ -64,11 +66,15 @@ inline void QuantizeRows(const Kernels& kernels, Matrix x, int64_t dim, Matrix y
 }
 
 // Rows of a times panels of `linear` into c, as the epilogue says. c's rows are wide enough for whole panels.
-inline void MultiplyRows(Stage stage, const PackedLinear& linear, Matrix a, Matrix c, RowRange rows, PanelRange panels, Epilogue epilogue,
-                         Activation activation) {
-  const Gemm& gemm = *linear.gemm;
-  const Timed timed(stage, 2 * rows.size() * (panels.end - panels.begin) * gemm.columns * linear.k);
-  gemm.run({.a = a.data,
+struct Product {
+  Stage stage;
+  const PackedLinear& linear;
+  Matrix a, c;
+  Epilogue epilogue;
+  Activation activation = Activation::kNone;
+
+  GemmCall Call(RowRange rows, PanelRange panels) const {
+    return {.a = a.data,
             .lda = a.stride,
             .a_scale = a.scale,
             .a_zero = a.zero,
@@ -86,7 +92,42 @@ inline void MultiplyRows(Stage stage, const PackedLinear& linear, Matrix a, Matr
             .panel_begin = panels.begin,
             .panel_end = panels.end,
             .epilogue = epilogue,
-            .activation = activation});
+            .activation = activation};
+  }
+  // Multiplications and additions, of the plain way
+  int64_t Operations(RowRange rows, PanelRange panels) const {
+    return 2 * rows.size() * (panels.end - panels.begin) * linear.gemm->columns * linear.k;
+  }
+};
+
+inline void MultiplyRows(const Product& product, RowRange rows, PanelRange panels) {
+  const Timed timed(product.stage, product.Operations(rows, panels));
+  product.linear.gemm->run(product.Call(rows, panels));
+}
+
+// The same of a product in pairs, which are (first, first + 1), …: rows before the first pair and an odd one behind the last are alone.
+// Rows that begin behind `first` begin with a pair. Panels: of the first half, each with its partner. `scratch`: as much as
+// PairScratchBytes says.
+inline void MultiplyPairs(const Product& product, RowRange rows, int64_t first, PanelRange panels, void* scratch) {
+  const int64_t half = product.linear.panel_count / 2;
+  const PanelRange partners{panels.begin + half, panels.end + half};
+  const Timed timed(product.stage, 2 * product.Operations(rows, panels));
+  const auto alone = [&](RowRange range) {
+    if (range.size() <= 0) return;
+    product.linear.gemm->run(product.Call(range, panels));
+    product.linear.gemm->run(product.Call(range, partners));
+  };
+  first = std::max(first, rows.begin);
+  const int64_t pairs = (rows.end - first) / 2;
+  if (pairs <= 0) return alone(rows);
+  // The row before the pairs goes with them, at less cost than alone.
+  const RowRange with_pairs{first > rows.begin ? first - 1 : first, first + 2 * pairs};
+  alone({rows.begin, with_pairs.begin});
+  product.linear.gemm->run_pairs({product.Call(with_pairs, panels), product.linear.panel_count, scratch});
+  alone({with_pairs.end, rows.end});
+}
+inline int64_t PairScratchBytes(const PackedLinear& linear, int64_t rows) {
+  return linear.in_pairs ? linear.gemm->pair_scratch_bytes(linear.k, rows) : 0;
 }
 
 }  // namespace vitrine

@@ -11,6 +11,8 @@ namespace {
 constexpr int64_t kFlopsPerChunk = 1'500'000;
 constexpr int64_t kBytesPerChunk = 256 << 10;
 constexpr int64_t kNormRowsPerChunk = 16;
+constexpr int64_t kPairRowsPerChunk = 112;  // even
+constexpr int64_t kPairPanelsPerChunk = 4;
 
 // Cuts rows into parts of whole tiles: each range has the fewest tiles of at most tile_rows rows, evenly filled, `tiles_each` to a part.
 class RowCuts {
@@ -37,6 +39,31 @@ class RowCuts {
 
   const RowSet& rows_;
   const int64_t tile_rows_, tiles_each_;
+  int64_t count_ = 0;
+};
+
+// Cuts rows between pairs.
+class PairCuts {
+ public:
+  PairCuts(const RowSet& rows, int64_t first) : rows_(rows), first_(first) {
+    for (const RowRange& range : rows.ranges()) count_ += PartOf(range.end - 1) - PartOf(range.begin) + 1;
+  }
+  int64_t count() const { return count_; }
+  RowRange operator[](int64_t index) const {
+    for (const RowRange& range : rows_.ranges()) {
+      const int64_t part = PartOf(range.begin) + index, parts = PartOf(range.end - 1) + 1;
+      if (part < parts) return {std::max(range.begin, part > 0 ? Begin(part) : 0), std::min(range.end, Begin(part + 1))};
+      index -= parts - PartOf(range.begin);
+    }
+    return {0, 0};
+  }
+
+ private:
+  int64_t PartOf(int64_t row) const { return std::max<int64_t>(row - first_, 0) / kPairRowsPerChunk; }
+  int64_t Begin(int64_t part) const { return first_ + part * kPairRowsPerChunk; }
+
+  const RowSet& rows_;
+  const int64_t first_;
   int64_t count_ = 0;
 };
 
@@ -75,8 +102,8 @@ void Stages::Quantize(Matrix x, int64_t dim, Matrix y, const RowSet& rows) const
   team.ForEach(cuts.count(), [&](int64_t chunk) { QuantizeRows(kernels, x, dim, y, cuts[chunk]); });
 }
 
-void Stages::Multiply(Stage stage, const PackedLinear& linear, Matrix a, Matrix c, const RowSet& rows, PanelRange panels, Epilogue epilogue,
-                      Activation activation) const {
+void Stages::Multiply(const Product& product, const RowSet& rows, PanelRange panels) const {
+  const PackedLinear& linear = product.linear;
   const int64_t count = panels.end - panels.begin;
   if (rows.empty() || count <= 0) return;
   const int64_t tile_rows = linear.gemm->rows, panel_bytes = linear.gemm->panel_bytes(linear.k);
@@ -90,7 +117,22 @@ void Stages::Multiply(Stage stage, const PackedLinear& linear, Matrix a, Matrix 
   team.ForEach(grid.count(), [&](int64_t chunk) {
     const auto [row_part, part] = grid[chunk];
     const PanelRange some{panels.begin + count * part / panel_parts, panels.begin + count * (part + 1) / panel_parts};
-    MultiplyRows(stage, linear, a, c, cuts[row_part], some, epilogue, activation);
+    MultiplyRows(product, cuts[row_part], some);
+  });
+}
+
+bool Stages::MultiplyInPairs(const Product& product, const RowSet& rows, int64_t first) const {
+  if (rows.empty()) return true;
+  const int64_t half = product.linear.panel_count / 2;
+  const PairCuts cuts(rows, first);
+  const int64_t row_parts = cuts.count();
+  // Several panels to a chunk, since each one sums its rows anew.
+  const int64_t panels_each = std::clamp<int64_t>(half * row_parts / (8 * team.width()), 1, kPairPanelsPerChunk);
+  const int64_t panel_parts = Ceil(half, panels_each);
+  const ChunkGrid grid(row_parts, panel_parts, team.width());
+  return team.ForEach(grid.count(), PairScratchBytes(product.linear, kPairRowsPerChunk + 1), [&](int64_t chunk, void* scratch) {
+    const auto [row_part, part] = grid[chunk];
+    MultiplyPairs(product, cuts[row_part], first, {half * part / panel_parts, half * (part + 1) / panel_parts}, scratch);
   });
 }
 

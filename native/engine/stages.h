@@ -17,9 +17,9 @@ struct Stages {
   // y[rows] = LayerNorm(x[rows]), as y's numbers; y may be x where these are floats.
   void Norm(const PackedNorm& norm, float eps, int64_t dim, Matrix x, Matrix y, const RowSet& rows) const;
 
-  // a[rows] times panels of `linear` into `c`, as the epilogue says. c's rows are wide enough for whole panels.
-  void Multiply(Stage stage, const PackedLinear& linear, Matrix a, Matrix c, const RowSet& rows, PanelRange panels, Epilogue epilogue,
-                Activation activation = Activation::kNone) const;
+  void Multiply(const Product& product, const RowSet& rows, PanelRange panels) const;
+  // All panels of a product in pairs, the first of which is (first, first + 1). False: no memory.
+  [[nodiscard]] bool MultiplyInPairs(const Product& product, const RowSet& rows, int64_t first) const;
 
   // y[rows] = x[rows] as bytes.
   void Quantize(Matrix x, int64_t dim, Matrix y, const RowSet& rows) const;

@@ -17,6 +17,8 @@ namespace vitrine {
 namespace {
 
 constexpr int64_t kMostPanelColumns = 256;
+// Where rows go in pairs, the halves of K are whole cache lines.
+constexpr int64_t kPairUnit = 32;
 
 enum class Order : uint8_t { kPlain, kGlu, kPatch };
 enum class Part : uint8_t { kQkv, kProjection, kFc1, kFc2 };
@@ -214,6 +216,11 @@ void Packer::Lay(Weights& w) {
     LayLinear(block.fc1, nullptr, spec_.glu ? 2 * f : f, d, spec_.glu ? Order::kGlu : Order::kPlain, GemmOf(i, Part::kFc1), packed.fc1,
               nullptr, norm2);
     LayLinear(block.fc2, &block.scale2, d, f, Order::kPlain, GemmOf(i, Part::kFc2), packed.fc2);
+    for (PackedLinear* linear : {&packed.qkv, &packed.projection, &packed.fc1, &packed.fc2}) {
+      // Of the last block's qkv some rows need no queries, others no keys and values.
+      const bool whole = linear != &packed.qkv || i + 1 < spec_.blocks.size();
+      linear->in_pairs = whole && linear->gemm->run_pairs != nullptr && linear->k % kPairUnit == 0 && linear->panel_count % 2 == 0;
+    }
   }
   if (spec_.final_norm) LayNorm(*spec_.final_norm, w.final_norm);
   w.heads_out.resize(spec_.heads_out.size());

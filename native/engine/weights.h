@@ -30,6 +30,7 @@ struct PackedLinear {
   const float* bias = nullptr;          // null: none
   const float* scale = nullptr;         // LayerScale of its result, null: none
   int64_t k = 0, panel_count = 0;
+  bool in_pairs = false;  // rows of patches are multiplied two by two (gemm.h, run_pairs)
 };
 
 struct PackedNorm {

@@ -41,6 +41,13 @@ struct GemmCall {
   Activation activation;  // kStore, kGlu
 };
 
+// A product of pairs of rows by one level of Strassen's algorithm (Winograd's form), fp32.
+struct PairCall {
+  GemmCall gemm;        // rows: pairs, before them, where their number is odd, one without partner; panels: of the first half, each with its partner panel_count / 2 behind it
+  int64_t panel_count;  // P, even
+  void* scratch;        // Gemm::pair_scratch_bytes(K, rows), 64-byte aligned, of this thread alone
+};
+
 // A kernel travels with its packing: overridden as a whole, so panels and tile can never disagree.
 struct Gemm {
   int32_t rows;     // MR: rows of the register tile; rows of a call are split evenly into ceil(rows / MR) tiles
@@ -50,6 +57,9 @@ struct Gemm {
   // rows[NR]: the K weights of each column (null: zeros), floats or, of gemm_int8, int8_t → panel
   void (*pack_panel)(const void* const* rows, int64_t k, void* panel);
   void (*run)(const GemmCall& call);
+  // Null: there is none
+  int64_t (*pair_scratch_bytes)(int64_t k, int64_t rows) = nullptr;
+  void (*run_pairs)(const PairCall& call) = nullptr;
 };
 
 }  // namespace vitrine

@@ -90,24 +90,28 @@ void FinishGlu(const GemmCall& call, const TileSums<Dot>& tile) {
 }
 
 template <class Dot, class Finish>
+inline void FinishTile(const GemmCall& call, const TileSums<Dot>& tile) {
+  const bool bf16 = call.c_number == Number::kBf16;
+  switch (call.epilogue) {
+    case Epilogue::kStore:
+      return bf16 ? FinishStore<Finish, Bf16Result>(call, tile) : FinishStore<Finish, FloatResult>(call, tile);
+    case Epilogue::kResidual:
+      return FinishResidual<Finish>(call, tile);
+    case Epilogue::kGlu:
+      return bf16 ? FinishGlu<Finish, Bf16Result>(call, tile) : FinishGlu<Finish, FloatResult>(call, tile);
+  }
+}
+
+template <class Dot, class Finish>
 void RunGemm(const GemmCall& call) {
   using Left = typename Dot::Left;
   alignas(64) typename Dot::Out sums[kTileRows * kColumns];
   const int64_t length = (call.k + Dot::kUnit - 1) / Dot::kUnit, lda = call.lda / Dot::kUnit;
-  const bool bf16 = call.c_number == Number::kBf16;
   for (int64_t panel = call.panel_begin; panel < call.panel_end; panel++) {
     const auto* weights = static_cast<const typename Dot::Right*>(call.panels) + panel * length * kColumns;
     ForTiles(call.row_begin, call.row_end, [&](int64_t row, int64_t rows) {
       TileRows<Dot>(rows, static_cast<const Left*>(call.a) + row * lda, lda, weights, length, sums, kColumns);
-      const TileSums<Dot> tile{sums, row, rows, panel};
-      switch (call.epilogue) {
-        case Epilogue::kStore:
-          return bf16 ? FinishStore<Finish, Bf16Result>(call, tile) : FinishStore<Finish, FloatResult>(call, tile);
-        case Epilogue::kResidual:
-          return FinishResidual<Finish>(call, tile);
-        case Epilogue::kGlu:
-          return bf16 ? FinishGlu<Finish, Bf16Result>(call, tile) : FinishGlu<Finish, FloatResult>(call, tile);
-      }
+      FinishTile<Dot, Finish>(call, {sums, row, rows, panel});
     });
   }
 }

@@ -3,10 +3,6 @@
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
 
-struct FloatGemmDot : FloatDot {
-  static constexpr int64_t kUnit = 1;
-};
-
 int64_t FloatPanelBytes(int64_t k) { return k * kColumns * int64_t(sizeof(float)); }
 
 void PackFloatPanel(const void* const* rows, int64_t k, void* panel) {
@@ -27,7 +23,9 @@ constexpr Gemm kGemm = {.rows = kTileRows,
                         .input = Number::kF32,
                         .panel_bytes = FloatPanelBytes,
                         .pack_panel = PackFloatPanel,
-                        .run = RunGemm<FloatGemmDot, PlainFinish>};
+                        .run = RunGemm<FloatGemmDot, PlainFinish>,
+                        .pair_scratch_bytes = PairScratchBytes,
+                        .run_pairs = RunPairs};
 
 }  // namespace
 }  // namespace vitrine::VITRINE_ISA_NAMESPACE
