@@ -123,16 +123,13 @@ bool Activations::Take(const Weights& w, int64_t token_count, Arena& arena) {
   return heads.key_panels != nullptr && heads.value_panels != nullptr;
 }
 
-int64_t Blocks::FirstPair() const {
-  const int64_t tokens = a_.heads.tokens;
-  return tokens - w_.prefix_rows < kFewestPatchesInPairs ? tokens : w_.prefix_rows;
-}
+int64_t Blocks::FirstPair(int64_t tokens) const { return tokens - w_.prefix_rows < kFewestPatchesInPairs ? tokens : w_.prefix_rows; }
 
 bool Blocks::Begin(const PackedBlock& block, const BlockRows& rows) const {
   const RowSet all = RowSet::All(a_.heads.tokens);
   const Product qkv{Stage::kQkv, block.qkv, a_.rows.Normed(block.qkv.gemm->input), a_.qkv, Epilogue::kStore};
   stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, qkv.a, all);
-  if (block.qkv.in_pairs) return stages_.MultiplyInPairs(qkv, all, FirstPair());
+  if (block.qkv.in_pairs) return stages_.MultiplyInPairs(qkv, all, FirstPair(a_.heads.tokens));
   const int64_t first_key_panel = w_.heads * w_.head_dim / block.qkv.gemm->columns;
   stages_.Multiply(qkv, rows.queries, AllPanels(block.qkv));
   stages_.Multiply(qkv, rows.queries.Rest(a_.heads.tokens), {first_key_panel, block.qkv.panel_count});
@@ -161,14 +158,14 @@ bool Blocks::Run(const PackedBlock& block, const BlockRows& rows, const PackedBl
   if (merges && !Merge(block, rows.merged)) return false;
   const int64_t threads = stages_.team.width();
   if (all && 2 * a_.heads.tokens >= 3 * threads * w_.kernels->gemm.rows) return FinishRows(block, merges, next, next_rows);
-  const OverTeam over{w_, stages_, merges ? RowSet::All(a_.heads.tokens) : rows.rows, FirstPair()};
+  const OverTeam over{w_, stages_, merges ? RowSet::All(a_.heads.tokens) : rows.rows, FirstPair(a_.heads.tokens)};
   return Finish(over, block, merges, a_.attended, a_.tokens, a_.rows) && (next == nullptr || Begin(*next, next_rows));
 }
 
 // The projection of all rows, and then fewer of them.
 bool Blocks::Merge(const PackedBlock& block, int64_t merged) const {
   const RowSet all = RowSet::All(a_.heads.tokens);
-  const OverTeam over{w_, stages_, all, FirstPair()};
+  const OverTeam over{w_, stages_, all, FirstPair(a_.heads.tokens)};
   if (!AddProduct(over, Stage::kProjection, block.projection, a_.attended, a_.tokens, a_.rows)) return false;
   if (!merger_.Merge(stages_, a_.qkv, a_.heads.tokens, merged, &a_.tokens)) return false;
   a_.heads.tokens -= merged, a_.heads.key_bias = merger_.log_sizes();
@@ -176,7 +173,7 @@ bool Blocks::Merge(const PackedBlock& block, int64_t merged) const {
 }
 
 bool Blocks::FinishRows(const PackedBlock& block, bool projected, const PackedBlock* next, const BlockRows& next_rows) const {
-  const int64_t tokens = a_.heads.tokens, threads = stages_.team.width(), first_pair = FirstPair();
+  const int64_t tokens = a_.heads.tokens, threads = stages_.team.width(), first_pair = FirstPair(tokens);
   // As many chunks for each thread, of nearly as many rows, cut between pairs.
   const int64_t chunks = Ceil(tokens, threads * kRowsPerChunk) * threads, most_rows = tokens / chunks + 3;
   const auto cut = [&](int64_t chunk) {

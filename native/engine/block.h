@@ -55,6 +55,10 @@ class Blocks {
   Blocks(const Weights& weights, Activations& activations, TokenMerger& merger, const Stages& stages)
       : w_(weights), a_(activations), merger_(merger), stages_(stages) {}
 
+  // Where products go in pairs (PackedLinear::in_pairs): the row of so many with which the first begins. The prefix is alone, so that the
+  // CLS row is the same whether patches are computed beside it or not.
+  int64_t FirstPair(int64_t tokens) const;
+
   // Queries of `rows`, keys and values of all tokens: before the first Run. False: no memory.
   [[nodiscard]] bool Begin(const PackedBlock& block, const BlockRows& rows) const;
   // After it, of the same block: the tokens of its rows. With `next`, all rows are computed, and the next block has begun. Where tokens
@@ -66,9 +70,6 @@ class Blocks {
   [[nodiscard]] bool FinishRows(const PackedBlock& block, bool projected, const PackedBlock* next, const BlockRows& next_rows) const;
   void BeginRows(const PackedBlock& block, const RowSet& queries, const RowBuffers& buffers, RowRange range, int64_t first_pair,
                  void* scratch) const;
-  // Where products go in pairs (PackedLinear::in_pairs): the row with which the first begins. The prefix is alone, so that the CLS row is
-  // the same whether patches are computed beside it or not.
-  int64_t FirstPair() const;
 
   const Weights& w_;
   Activations& a_;

@@ -87,6 +87,7 @@ BlockRows Encoder::RowsOf(int64_t layer, int64_t depth) const {
   for (const RowRange& range : read.before_norm.ranges()) rows.rows.Add(range);
   // The prefix is the same whatever merges behind it; rows behind it are others afterwards.
   if (merged > 0 && !rows.rows.empty() && rows.rows.ranges().back().end > w_.prefix_rows) return {RowSet::All(t_), RowSet::All(t_), merged};
+  rows.rows = WithPartners(rows.rows, blocks_.FirstPair(t_), t_);
   rows.queries = rows.rows;
   for (const Output& output : outputs_) {
     if (output.kind == Output::Kind::kAttention) rows.queries.Add({0, 1});

@@ -57,4 +57,15 @@ class RowSet {
   RecycledVector<RowRange> ranges_;
 };
 
+// The rows and those that are computed in pairs with them: of `count`, from `first` on two by two.
+inline RowSet WithPartners(const RowSet& rows, int64_t first, int64_t count) {
+  RowSet all;
+  for (RowRange range : rows.ranges()) {
+    if (range.begin > first) range.begin -= (range.begin - first) % 2;
+    if (range.end > first) range.end = std::min(range.end + (range.end - first) % 2, count);
+    all.Add(range);
+  }
+  return all;
+}
+
 }  // namespace vitrine

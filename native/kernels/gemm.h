@@ -41,9 +41,13 @@ struct GemmCall {
   Activation activation;  // kStore, kGlu
 };
 
-// A product of pairs of rows by one level of Strassen's algorithm (Winograd's form), fp32.
+// fp32 products of pairs of rows and of panels by one level of Strassen's algorithm in Winograd's form (Strassen, Gaussian elimination is
+// not optimal, 1969; Winograd, On multiplication of 2×2 matrices, 1971): 7/8 of the multiplications. Halves of K, a pair of rows and a
+// pair of panels make the 2×2; which row is whose partner is the caller's choice, and a pair has the same bits whatever is computed beside
+// it. Rounding is as large as that of the larger row or panel of a pair (|error| ≲ 8·√K·ε·|rows|·|panels|), NaN and ∞ of a row may reach
+// its partner. Where the number of rows is odd, the first has no partner, and the bits of Gemm::run.
 struct PairCall {
-  GemmCall gemm;        // rows: pairs, before them, where their number is odd, one without partner; panels: of the first half, each with its partner panel_count / 2 behind it
+  GemmCall gemm;        // kF32, K even; panels: of the first half, whose partners lie panel_count / 2 behind them
   int64_t panel_count;  // P, even
   void* scratch;        // Gemm::pair_scratch_bytes(K, rows), 64-byte aligned, of this thread alone
 };
@@ -57,7 +61,7 @@ struct Gemm {
   // rows[NR]: the K weights of each column (null: zeros), floats or, of gemm_int8, int8_t → panel
   void (*pack_panel)(const void* const* rows, int64_t k, void* panel);
   void (*run)(const GemmCall& call);
-  // Null: there is none
+  // Null: there is none for these numbers.
   int64_t (*pair_scratch_bytes)(int64_t k, int64_t rows) = nullptr;
   void (*run_pairs)(const PairCall& call) = nullptr;
 };

@@ -13,6 +13,13 @@ import { attention, cls, dtypes, loadSpec, mean, outputLength, pooled, randomPic
 const models: Record<string, ModelOptions & { size: [number, number] }> = {
   'one tile': { size: [12, 12] },
   'several chunks': { dim: 192, heads: 3, mlpWidth: 768, patch: [2, 2], grid: [14, 14], size: [28, 28] },
+  'odd number of patches in pairs': {
+    ...{ dim: 64, heads: 2, mlpWidth: 128, patch: [2, 2], grid: [9, 11], size: [18, 22] },
+    prefix: [
+      { rows: 1, position: true },
+      { rows: 2, position: false },
+    ],
+  },
   'odd sizes': {
     dim: 72,
     heads: 2,
@@ -44,7 +51,7 @@ for (const [name, dtype, { size, ...options }] of cases) {
       tokens,
       attention,
       head: pooled([term(0, 1)], { head: 0, normalize: true }),
-      middle: pooled([term(3, 2), term(0, 1)]),
+      middle: pooled([term(4, 2), term(0, 1)]),
       layer: pooled([term(0, 1)], { layer: 2 }),
     }
     const single = await loadSpec(spec, 1, dtype)

@@ -29,25 +29,34 @@ Napi::Value RunGemm(const Napi::CallbackInfo& info) {
   const auto a = call.Copy("a"), w = call.Copy("w"), c = call.Copy("c");
   const auto bias = PackVector(order, call.Copy("bias"), call.Slack()), scale = PackVector(order, call.Copy("scale"), call.Slack());
   const auto panels = PackWeights(gemm, order, w->data(), k);
-  gemm.run({.a = a->data(),
-            .lda = call.Int("lda"),
-            .a_scale = nullptr,
-            .a_zero = nullptr,
-            .panels = panels->data(),
-            .column_scale = nullptr,
-            .column_sum = nullptr,
-            .bias = Data(bias),
-            .scale = Data(scale),
-            .c = c->data(),
-            .c_number = Number::kF32,
-            .ldc = call.Int("ldc"),
-            .k = k,
-            .row_begin = call.Int("rowBegin"),
-            .row_end = call.Int("rowEnd"),
-            .panel_begin = call.Has("panelBegin") ? call.Int("panelBegin") : 0,
-            .panel_end = call.Has("panelEnd") ? call.Int("panelEnd") : int64_t(order.size()) / gemm.columns,
-            .epilogue = epilogue,
-            .activation = Activation(call.Int("activation"))});
+  const int64_t panel_count = int64_t(order.size()) / gemm.columns;
+  const GemmCall product{.a = a->data(),
+                         .lda = call.Int("lda"),
+                         .a_scale = nullptr,
+                         .a_zero = nullptr,
+                         .panels = panels->data(),
+                         .column_scale = nullptr,
+                         .column_sum = nullptr,
+                         .bias = Data(bias),
+                         .scale = Data(scale),
+                         .c = c->data(),
+                         .c_number = Number::kF32,
+                         .ldc = call.Int("ldc"),
+                         .k = k,
+                         .row_begin = call.Int("rowBegin"),
+                         .row_end = call.Int("rowEnd"),
+                         .panel_begin = call.Has("panelBegin") ? call.Int("panelBegin") : 0,
+                         .panel_end = call.Has("panelEnd") ? call.Int("panelEnd") : panel_count / (call.Has("pairs") ? 2 : 1),
+                         .epilogue = epilogue,
+                         .activation = Activation(call.Int("activation"))};
+  if (call.Has("pairs")) {
+    const auto bytes = size_t(gemm.pair_scratch_bytes(k, product.row_end - product.row_begin));
+    Guarded<std::byte> scratch(bytes, 0, 64);
+    gemm.run_pairs({product, panel_count, scratch.data()});
+    scratch.Check("scratch");
+  } else {
+    gemm.run(product);
+  }
   return Result(info, *c, "c");
 }
 

@@ -40,6 +40,8 @@ export interface GemmCall extends Placement {
   panelEnd?: number
   epilogue: Epilogue
   activation: Activation
+  /** run_pairs instead of run: panels are of the first half. */
+  pairs?: true
 }
 
 /** q, k, v: row t of the head at t·ld. */

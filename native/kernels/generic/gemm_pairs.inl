@@ -102,7 +102,8 @@ void MultiplyDifference(int64_t rows, LeftRows a, PanelDifference panel, int64_t
   int64_t tile = -1;
   ForTiles(0, rows, [&](int64_t row, int64_t count) {
     if (tile++ < 0) return PairTileRows(count, a, panel, length, from, out);
-    PairTileRows(count, a.From(row), PanelAsIs{panel.kept, Part(later, tile - 1, length, panel.kept)}, length, from.From(row), out.From(row));
+    PairTileRows(count, a.From(row), PanelAsIs{panel.kept, Part(later, tile - 1, length, panel.kept)}, length, from.From(row),
+                 out.From(row));
   });
 }
 
@@ -114,11 +115,11 @@ void AddSums(int64_t rows, PairSums x, PairSums y, PairSums out) {
 
 // The scratch of a call, one thing after the other
 struct PairScratch {
-  int64_t stride;    // of the rows of s
-  float* s[4];       // S1 … S4 [pairs, K/2], S4 with a row before it for a row without partner
-  float* t[2];       // differences of panels [K/2, kColumns]
+  int64_t stride;       // of the rows of s
+  float* s[4];          // S1 … S4 [pairs, K/2], S4 with a row before it for a row without partner
+  float* t[2];          // differences of panels [K/2, kColumns]
   float *left, *right;  // sums of both panels [rows + 1, kColumns], in the order of the rows of c
-  float* u;          // U, V [pairs, kColumns]
+  float* u;             // U, V [pairs, kColumns]
   int64_t bytes;
 
   PairScratch(void* memory, int64_t half, int64_t rows) {
