@@ -138,7 +138,8 @@ bool Scheduler::RunOne(Worker& self, std::unique_lock<std::mutex>& lock) {
   if (sleepers_.load() > 0 && NextLane() != nullptr) wake_.notify_one();
   self.owns = true;
   self.lane = task->lane_;
-  self.team.Begin(std::min<int>(lane->cap_, int(pool_.workers().size())));
+  self.team.Begin();
+  ShareOut(*lane);
   lock.unlock();
   task->Run(self);
   lock.lock();
@@ -146,12 +147,21 @@ bool Scheduler::RunOne(Worker& self, std::unique_lock<std::mutex>& lock) {
   self.owns = false;
   self.lane.reset();
   lane->owners_--;
+  ShareOut(*lane);
   CountRunnable();
   lock.unlock();
   task->Finished();
   task.reset();
   lock.lock();
   return true;
+}
+
+// What the owners of a lane leave is how many threads may join each of them: none while whole images keep all of them busy.
+void Scheduler::ShareOut(const Lane& lane) const {
+  const int threads = std::min<int>(lane.cap_, int(pool_.workers().size()));
+  for (const auto& worker : pool_.workers()) {
+    if (worker->owns && worker->lane.get() == &lane) worker->team.SetWidth(std::max(threads - lane.owners_ + 1, 1));
+  }
 }
 
 // The running task with the fewest helpers, of those that may have another one.

@@ -77,6 +77,7 @@ class Scheduler {
   enum class Helped : uint8_t { kNobody, kSome, kWaitedInVain };
   Helped HelpSome(Worker& self, std::unique_lock<std::mutex>& lock);
   Lane* NextLane() const;
+  void ShareOut(const Lane& lane) const;
   Worker* TeamToHelp(bool open_only) const;
   void Unlink(Task& task);
   void CountRunnable();

@@ -127,7 +127,7 @@ bool Stages::MultiplyInPairs(const Product& product, const RowSet& rows, int64_t
   const PairCuts cuts(rows, first);
   const int64_t row_parts = cuts.count();
   // Several panels to a chunk, since each one sums its rows anew.
-  const int64_t panels_each = std::clamp<int64_t>(half * row_parts / (8 * team.width()), 1, kPairPanelsPerChunk);
+  const int64_t panels_each = std::clamp<int64_t>(half * row_parts / (4 * team.width()), 1, kPairPanelsPerChunk);
   const int64_t panel_parts = Ceil(half, panels_each);
   const ChunkGrid grid(row_parts, panel_parts, team.width());
   return team.ForEach(grid.count(), PairScratchBytes(product.linear, kPairRowsPerChunk + 1), [&](int64_t chunk, void* scratch) {

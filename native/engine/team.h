@@ -38,11 +38,12 @@ class Team {
   void ForEach(int64_t count, const Chunk& chunk) {
     static_cast<void>(ForEach(count, 0, [&chunk](int64_t i, void*) { chunk(i); }));
   }
-  // How many threads may work on the task at once, at least 1: a hint for the number of chunks.
+  // How many threads may work on the task at once, at least 1: a hint for the number of chunks, which changes while the task runs.
   int width() const { return width_.load(std::memory_order_relaxed); }
 
   // Scheduler, under its mutex: a task begins, a task is over. `serial` tells a helper whether the task that it joined still runs.
-  void Begin(int width) { width_.store(width, std::memory_order_relaxed), serial_.fetch_add(1); }
+  void Begin() { serial_.fetch_add(1); }
+  void SetWidth(int width) { width_.store(width, std::memory_order_relaxed); }
   void End() { serial_.fetch_add(1); }
   uint64_t serial() const { return serial_.load(); }
   bool HasOpenChunks() const;

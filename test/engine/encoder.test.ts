@@ -32,15 +32,24 @@ const variants: Record<string, ModelOptions & { size?: [number, number] }> = {
   'patches that are not square': { patch: [2, 6], grid: [5, 2], size: [10, 12] },
   'one block': { blocks: 1 },
   'bfloat16 file': { dtype: 'bf16' },
-  // Wide and long enough for rows to be multiplied two by two, one of 63 without partner.
+  // Wide and long enough for rows to be multiplied two by two, one of 99 without partner.
   'patches in pairs': {
-    ...{ dim: 64, heads: 2, mlpWidth: 128, patch: [2, 2], grid: [9, 7], size: [18, 14] },
+    ...{ dim: 64, heads: 2, mlpWidth: 128, patch: [2, 2], grid: [9, 11], size: [18, 22] },
     prefix: [
       { rows: 1, position: true },
       { rows: 2, position: false },
     ],
   },
-  'patches in pairs, glu': { dim: 64, heads: 2, mlpWidth: 64, glu: true, activation: 'silu', patch: [2, 2], grid: [8, 8], size: [16, 16] },
+  'patches in pairs, glu': {
+    dim: 64,
+    heads: 2,
+    mlpWidth: 64,
+    glu: true,
+    activation: 'silu',
+    patch: [2, 2],
+    grid: [10, 10],
+    size: [20, 20],
+  },
 }
 
 for (const [name, { size = [12, 12], ...options }] of Object.entries(variants)) {
