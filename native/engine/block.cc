@@ -115,6 +115,13 @@ bool Activations::Take(const Weights& w, int64_t token_count, Arena& arena) {
   if (w.precision != Precision::kFp32 && inner % 4 != 0)
     std::fill_n(static_cast<float*>(attended.data), token_count * attended.stride, 0.f);
   rows.Lay(w, token_count, memory);
+  if (!w.blocks.empty() && w.blocks.back().class_rows > 0) {
+    // Where the norm's rows are floats, they are those that the other rows' products read.
+    class_rows.x = rows.Normed(Number::kF32);
+    if (w.blocks.back().qkv.gemm->input != Number::kF32) class_rows.x.data = arena.Array<float>(token_count * class_rows.x.stride);
+    class_rows.weights = arena.Array<float>(w.heads * token_count);
+    if (class_rows.x.data == nullptr || class_rows.weights == nullptr) return false;
+  }
   heads = {.count = w.heads,
            .head_dim = w.head_dim,
            .tokens = token_count,
@@ -128,33 +135,50 @@ int64_t Blocks::FirstPair(int64_t tokens) const { return tokens - w_.prefix_rows
 
 bool Blocks::Begin(const PackedBlock& block, const BlockRows& rows) const {
   const RowSet all = RowSet::All(a_.heads.tokens);
-  const Product qkv{Stage::kQkv, block.qkv, a_.rows.Normed(block.qkv.gemm->input), a_.qkv, Epilogue::kStore};
-  stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, qkv.a, all);
+  Matrix normed = a_.rows.Normed(block.qkv.gemm->input);
+  const bool classes = rows.queries.Touches({0, block.class_rows}), keys = rows.ReadKeys(block);
+  if (classes) stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, a_.class_rows.x, all);
+  if (classes && normed.number == Number::kF32) {
+    normed = a_.class_rows.x;
+  } else {
+    stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, normed, keys ? all : rows.queries);
+  }
+  const Product qkv{Stage::kQkv, block.qkv, normed, a_.qkv, Epilogue::kStore};
   if (block.qkv.in_pairs) return stages_.MultiplyInPairs(qkv, all, FirstPair(a_.heads.tokens));
-  const int64_t first_key_panel = w_.heads * w_.head_dim / block.qkv.gemm->columns;
-  stages_.Multiply(qkv, rows.queries, AllPanels(block.qkv));
-  stages_.Multiply(qkv, rows.queries.Rest(a_.heads.tokens), {first_key_panel, block.qkv.panel_count});
+  const int64_t inner = w_.heads * w_.head_dim, columns = block.qkv.gemm->columns;
+  stages_.Multiply(qkv, rows.queries, keys ? AllPanels(block.qkv) : PanelRange{0, Ceil(inner, columns)});
+  if (keys) stages_.Multiply(qkv, rows.queries.Rest(a_.heads.tokens), {inner / columns, block.qkv.panel_count});
   return true;
 }
 
 // The same for the rows of a range, whose buffers are `buffers`.
-void Blocks::BeginRows(const PackedBlock& block, const RowSet& queries, const RowBuffers& buffers, RowRange range, int64_t first_pair,
+void Blocks::BeginRows(const PackedBlock& block, const BlockRows& rows, const RowBuffers& buffers, RowRange range, int64_t first_pair,
                        void* scratch) const {
-  const Product qkv{Stage::kQkv, block.qkv, buffers.Normed(block.qkv.gemm->input), a_.qkv.From(range.begin), Epilogue::kStore};
   const OnThisThread here{w_, range.size(), first_pair, scratch};
-  here.Norm(block.norm1, a_.tokens.From(range.begin), qkv.a);
+  const Matrix tokens = a_.tokens.From(range.begin), x = a_.class_rows.x.From(range.begin);
+  Matrix normed = buffers.Normed(block.qkv.gemm->input);
+  const bool classes = rows.queries.Touches({0, block.class_rows}), keys = rows.ReadKeys(block);
+  const bool floats = classes && normed.number == Number::kF32;
+  if (classes) here.Norm(block.norm1, tokens, x);
+  if (floats) normed = x;
+  if (keys && !floats) here.Norm(block.norm1, tokens, normed);
+  const Product qkv{Stage::kQkv, block.qkv, normed, a_.qkv.From(range.begin), Epilogue::kStore};
   if (block.qkv.in_pairs) return static_cast<void>(here.Multiply(qkv));
   const int64_t inner = w_.heads * w_.head_dim, columns = block.qkv.gemm->columns;
-  for (const RowRange& asked : queries.ranges()) {
+  for (const RowRange& asked : rows.queries.ranges()) {
     const RowRange both{std::max(asked.begin, range.begin), std::min(asked.end, range.end)};
-    if (both.size() > 0) MultiplyRows(qkv, {both.begin - range.begin, both.end - range.begin}, {0, Ceil(inner, columns)});
+    if (both.size() <= 0) continue;
+    const RowRange local{both.begin - range.begin, both.end - range.begin};
+    if (!keys && !floats) NormRows(*w_.kernels, block.norm1, w_.eps, w_.dim, tokens, normed, local);
+    MultiplyRows(qkv, local, {0, Ceil(inner, columns)});
   }
-  MultiplyRows(qkv, {0, range.size()}, {inner / columns, block.qkv.panel_count});
+  if (keys) MultiplyRows(qkv, {0, range.size()}, {inner / columns, block.qkv.panel_count});
 }
 
 bool Blocks::Run(const PackedBlock& block, const BlockRows& rows, const PackedBlock* next, const BlockRows& next_rows) const {
   const BlockCounted counted;
-  if (!stages_.Attend(a_.heads, a_.qkv, a_.attended, rows.rows)) return false;
+  if (!AttendClassRows(stages_, block, a_.heads, w_.dim, a_.class_rows, a_.qkv, a_.attended, rows.queries)) return false;
+  if (rows.ReadKeys(block) && !stages_.Attend(a_.heads, a_.qkv, a_.attended, rows.rows.From(block.class_rows))) return false;
   const bool all = rows.rows.count() == a_.heads.tokens, merges = rows.merged > 0;
   if (merges && !Merge(block, rows.merged)) return false;
   const int64_t threads = stages_.team.width();
@@ -194,7 +218,7 @@ bool Blocks::FinishRows(const PackedBlock& block, bool projected, const PackedBl
     buffers.Lay(w_, range.size(), scratch);
     const OnThisThread over{w_, range.size(), first, pair_scratch};
     static_cast<void>(Finish(over, block, projected, a_.attended.From(range.begin), a_.tokens.From(range.begin), buffers));
-    if (next != nullptr) BeginRows(*next, next_rows.queries, buffers, range, first, pair_scratch);
+    if (next != nullptr) BeginRows(*next, next_rows, buffers, range, first, pair_scratch);
   });
 }
 

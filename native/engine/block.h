@@ -8,6 +8,7 @@
 #pragma once
 
 #include "arena.h"
+#include "class_rows.h"
 #include "stages.h"
 #include "token_merge.h"
 
@@ -38,6 +39,7 @@ struct Activations {
   Matrix attended;  // [T, heads · head dim]; as fp32 also wide enough for a norm of the tokens
   RowBuffers rows;  // for all T
   Stages::Heads heads{};
+  ClassRows class_rows;
 
   [[nodiscard]] bool Take(const Weights& weights, int64_t tokens, Arena& arena);
 };
@@ -47,6 +49,9 @@ struct Activations {
 struct BlockRows {
   RowSet rows, queries;
   int64_t merged = 0;
+
+  // Whether somebody reads the keys (and the values) of the tokens.
+  bool ReadKeys(const PackedBlock& block) const { return queries.Touches({block.class_rows, INT64_MAX}) || merged > 0; }
 };
 
 class Blocks {
@@ -59,7 +64,7 @@ class Blocks {
   // CLS row is the same whether patches are computed beside it or not.
   int64_t FirstPair(int64_t tokens) const;
 
-  // Queries of `rows`, keys and values of all tokens: before the first Run. False: no memory.
+  // Queries of `rows`, keys and values of all tokens where they are read: before the first Run. False: no memory.
   [[nodiscard]] bool Begin(const PackedBlock& block, const BlockRows& rows) const;
   // After it, of the same block: the tokens of its rows. With `next`, all rows are computed, and the next block has begun. Where tokens
   // merged, the activations have fewer afterwards, of which `next_rows` are. False: no memory.
@@ -68,7 +73,7 @@ class Blocks {
  private:
   [[nodiscard]] bool Merge(const PackedBlock& block, int64_t merged) const;
   [[nodiscard]] bool FinishRows(const PackedBlock& block, bool projected, const PackedBlock* next, const BlockRows& next_rows) const;
-  void BeginRows(const PackedBlock& block, const RowSet& queries, const RowBuffers& buffers, RowRange range, int64_t first_pair,
+  void BeginRows(const PackedBlock& block, const BlockRows& rows, const RowBuffers& buffers, RowRange range, int64_t first_pair,
                  void* scratch) const;
 
   const Weights& w_;

@@ -35,6 +35,7 @@ class Encoder {
   Status Embed(const ImageInput& image);
   BlockRows RowsOf(int64_t layer, int64_t depth) const;
   Status Write(int64_t layer);
+  [[nodiscard]] bool WriteAttention(float* out) const;
   int64_t LayerOf(const Output& output) const { return output.layer == -1 ? int64_t(w_.blocks.size()) : output.layer; }
   RowsRead RowsAfter(int64_t layer) const;
 
@@ -73,7 +74,7 @@ Status Encoder::Run(const ImageInput& image, const std::atomic<bool>& cancelled)
     if (layer + 1 < int64_t(w_.blocks.size())) continue;
     for (size_t i = 0; i < outputs_.size(); i++) {
       if (outputs_[i].kind != Output::Kind::kAttention) continue;
-      if (!stages_.AttentionMap(a_.heads, a_.qkv, w_.prefix_rows, destinations_[i])) return OutOfMemory();
+      if (!WriteAttention(destinations_[i])) return OutOfMemory();
     }
   }
 }
@@ -140,6 +141,14 @@ Status Encoder::Write(int64_t layer) {
       return OutOfMemory();
   }
   return Status::Ok();
+}
+
+// What row 0 of the last block has paid to the patches.
+bool Encoder::WriteAttention(float* out) const {
+  if (w_.blocks.back().class_rows == 0) return stages_.AttentionMap(a_.heads, a_.qkv, w_.prefix_rows, out);
+  const int64_t patches = t_ - w_.prefix_rows;
+  for (int64_t h = 0; h < w_.heads; h++) std::copy_n(a_.class_rows.weights + h * t_ + w_.prefix_rows, patches, out + h * patches);
+  return true;
 }
 
 }  // namespace

@@ -45,6 +45,17 @@ class RowSet {
     return rest;
   }
 
+  // Rows from `first` on that are in the set.
+  RowSet From(int64_t first) const {
+    RowSet some;
+    for (const RowRange& range : ranges_) some.Add({std::max(range.begin, first), range.end});
+    return some;
+  }
+  bool Touches(RowRange other) const {
+    return std::any_of(ranges_.begin(), ranges_.end(),
+                       [&](const RowRange& range) { return range.begin < other.end && other.begin < range.end; });
+  }
+
   const RecycledVector<RowRange>& ranges() const { return ranges_; }
   bool empty() const { return ranges_.empty(); }
   int64_t count() const {

@@ -19,8 +19,9 @@ namespace {
 constexpr int64_t kMostPanelColumns = 256;
 // Where rows go in pairs, the halves of K are whole cache lines.
 constexpr int64_t kPairUnit = 32;
+constexpr int64_t kMostClassRows = 2;  // CLS and DeiT's distillation token
 
-enum class Order : uint8_t { kPlain, kGlu, kPatch };
+enum class Order : uint8_t { kPlain, kGlu, kPatch, kClassKeys };
 enum class Part : uint8_t { kQkv, kProjection, kFc1, kFc2 };
 
 // A norm as the file and as the packed weights have it.
@@ -29,7 +30,7 @@ struct NormPlan {
   float *gamma = nullptr, *beta = nullptr;
 };
 
-// A linear layer to be packed: work is claimed panel by panel.
+// A linear layer to be packed: work is claimed panel by panel, of kClassKeys head by head.
 struct LinearPlan {
   const Linear* linear;
   const Tensor* layer_scale;  // may be null
@@ -86,7 +87,9 @@ class Packer {
   std::byte* TakeBytes(int64_t bytes) { return reinterpret_cast<std::byte*>(Take((bytes + 3) / 4)); }
   void Check(const Tensor& tensor, int64_t values, const char* role);
 
+  void LayClassKeys(const Linear& qkv, PackedBlock& out);
   void PackPanel(const LinearPlan& plan, int64_t panel, float* rows);
+  void PackClassKeys(const LinearPlan& plan, int64_t head, float* rows);
   void Fold(const LinearPlan& plan, float* rows);
   const Gemm& GemmOf(size_t block, Part part) const;
   void PackPatchBytes(const LinearPlan& plan, int64_t panel, float* rows, float* row);
@@ -102,8 +105,8 @@ class Packer {
   const std::atomic<bool>& cancelled_;
   LoadProgress& progress_;
 
-  float* memory_ = nullptr;  // null in the first pass
-  int64_t taken_ = 0, widest_ = 0, chunks_ = 0;
+  float* memory_ = nullptr;                       // null in the first pass
+  int64_t taken_ = 0, scratch_ = 0, chunks_ = 0;  // scratch_: floats of a chunk
   const float* table_ = nullptr;
   float* prefix_ = nullptr;
   std::vector<LinearPlan> linears_;
@@ -134,10 +137,11 @@ void Packer::Check(const Tensor& tensor, int64_t values, const char* role) {
 }
 
 // In int8 two parts stay bf16 (docs/numerics.md has what each gives): the first MLP's fc1, whose inputs, closest to the pixels, are the
-// hardest to quantise; and what follows attention in the last block, which costs nothing where the CLS row alone is computed there.
+// hardest to quantise; and the last block, which costs nothing where the CLS row alone is computed there.
 const Gemm& Packer::GemmOf(size_t block, Part part) const {
   if (precision_ == Precision::kFp32) return kernels_.gemm;
-  const bool first = block == 0 && part == Part::kFc1, last = block + 1 == spec_.blocks.size() && part != Part::kQkv;
+  const bool first = block == 0 && part == Part::kFc1;
+  const bool last = block + 1 == spec_.blocks.size() && (part != Part::kQkv || spec_.prefix_rows() > 0);
   return precision_ == Precision::kBf16 || first || last ? kernels_.gemm_bf16 : kernels_.gemm_int8;
 }
 
@@ -174,8 +178,22 @@ void Packer::LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t 
     plan.byte_bias = Take(panel_count * nr);
     *bytes = {.gemm = &gemm, .panels = plan.byte_panels, .bias = plan.byte_bias, .k = k, .panel_count = panel_count};
   }
-  widest_ = std::max(widest_, k);
+  scratch_ = std::max(scratch_, (gemm_.columns + 1) * k);
   chunks_ += panel_count;
+  if (memory_ != nullptr) linears_.push_back(plan);
+}
+
+// The keys' weights of the last block once more, each head's transposed (class_rows.h).
+void Packer::LayClassKeys(const Linear& qkv, PackedBlock& out) {
+  const Gemm& gemm = *out.qkv.gemm;
+  const int64_t columns = gemm.columns, head_dim = spec_.head_dim;
+  LinearPlan plan{};
+  plan.linear = &qkv, plan.n = spec_.dim, plan.k = head_dim, plan.panel_count = (spec_.dim + columns - 1) / columns;
+  plan.order = Order::kClassKeys, plan.gemm = &gemm, plan.panel_bytes = gemm.panel_bytes(head_dim), plan.first_chunk = chunks_;
+  plan.panels = TakeBytes(spec_.heads * plan.panel_count * plan.panel_bytes);
+  out.class_keys = {.gemm = &gemm, .panels = plan.panels, .k = head_dim, .panel_count = spec_.heads * plan.panel_count};
+  scratch_ = std::max(scratch_, (spec_.dim + columns) * head_dim);
+  chunks_ += spec_.heads;
   if (memory_ != nullptr) linears_.push_back(plan);
 }
 
@@ -211,6 +229,8 @@ void Packer::Lay(Weights& w) {
     PackedBlock& packed = w.blocks[i];
     const NormPlan norm1 = LayNorm(block.norm1, packed.norm1);
     LayLinear(block.qkv, nullptr, 3 * inner, d, Order::kPlain, GemmOf(i, Part::kQkv), packed.qkv, nullptr, norm1);
+    if (i + 1 == spec_.blocks.size()) packed.class_rows = std::min(w.prefix_rows, kMostClassRows);
+    if (packed.class_rows > 0) LayClassKeys(block.qkv, packed);
     LayLinear(block.projection, &block.scale1, d, inner, Order::kPlain, GemmOf(i, Part::kProjection), packed.projection);
     const NormPlan norm2 = LayNorm(block.norm2, packed.norm2);
     LayLinear(block.fc1, nullptr, spec_.glu ? 2 * f : f, d, spec_.glu ? Order::kGlu : Order::kPlain, GemmOf(i, Part::kFc1), packed.fc1,
@@ -273,8 +293,26 @@ float Sum(int64_t count, Term&& term) {
   return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
+// `rows`: head dim · (D + NR) floats
+void Packer::PackClassKeys(const LinearPlan& plan, int64_t head, float* rows) {
+  const int64_t head_dim = plan.k, columns = plan.gemm->columns;
+  Read(plan.linear->weight, (spec_.heads + head) * head_dim, head_dim, plan.n, rows);
+  if (failed_) return;
+  float* transposed = rows + head_dim * plan.n;
+  const void* out[kMostPanelColumns];
+  for (int64_t j = 0; j < columns; j++) out[j] = transposed + j * head_dim;
+  for (int64_t panel = 0; panel < plan.panel_count; panel++) {
+    for (int64_t j = 0; j < columns; j++) {
+      const int64_t d = panel * columns + j;
+      for (int64_t i = 0; i < head_dim; i++) transposed[j * head_dim + i] = d < plan.n ? rows[i * plan.n + d] : 0;
+    }
+    plan.gemm->pack_panel(out, head_dim, plan.panels + (head * plan.panel_count + panel) * plan.panel_bytes);
+  }
+}
+
 // `rows`: NR·K floats and K more
 void Packer::PackPanel(const LinearPlan& plan, int64_t panel, float* rows) {
+  if (plan.order == Order::kClassKeys) return PackClassKeys(plan, panel, rows);
   const int64_t nr = plan.gemm->columns;
   const void* columns[kMostPanelColumns];  // on the stack: a helper thread may not fail
   for (int64_t j = 0; j < nr; j++) columns[j] = rows + j * plan.k;
@@ -401,7 +439,7 @@ Status Packer::Pack(Team& team, const Weights& w) {
     const LinearPlan& plan = *(after - 1);
     PackPanel(plan, chunk - plan.first_chunk, static_cast<float*>(scratch));
   };
-  const int64_t scratch_bytes = (gemm_.columns + 1) * widest_ * int64_t(sizeof(float));
+  const int64_t scratch_bytes = scratch_ * int64_t(sizeof(float));
   std::vector<const LinearPlan*> folded;
   for (const LinearPlan& plan : linears_)
     if (plan.fold != nullptr) folded.push_back(&plan);

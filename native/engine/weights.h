@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -41,6 +42,10 @@ struct PackedNorm {
 struct PackedBlock {
   PackedNorm norm1, norm2;
   PackedLinear qkv, projection, fc1, fc2;  // scale1 travels with projection, scale2 with fc2; fc1 is interleaved for kGlu
+  // The first rows of the model's last block attend without keys and values (class_rows.h), 0 of all others'; then for each head, one after
+  // another, whole panels of Wkᵀ [D, head dim], which turns a query into weights of the channels.
+  int64_t class_rows = 0;
+  PackedLinear class_keys;
 };
 
 struct PackedHead {
@@ -73,13 +78,25 @@ struct Weights {
   Pages memory;
 };
 
+// Some panels of a linear layer as a layer of their own.
+inline PackedLinear SomePanels(PackedLinear linear, int64_t first, int64_t count) {
+  const int64_t column = first * linear.gemm->columns;
+  linear.panels = static_cast<const std::byte*>(linear.panels) + first * linear.gemm->panel_bytes(linear.k);
+  linear.panel_count = count;
+  if (linear.column_scale != nullptr) linear.column_scale += column;
+  if (linear.column_sum != nullptr) linear.column_sum += column;
+  if (linear.bias != nullptr) linear.bias += column;
+  if (linear.scale != nullptr) linear.scale += column;
+  return linear;
+}
+
 // How far a load is, in bytes of packed weights.
 struct LoadProgress {
   std::atomic<int64_t> loaded{0}, total{0};
 };
 
 // Every change of the bytes that are packed, or of where they lie, makes it larger: entries of the packed cache carry it.
-constexpr int kPackingVersion = 3;
+constexpr int kPackingVersion = 4;
 
 // From the cache where it has these weights; else reads and packs, and gives the cache what it had not. On every thread of the team.
 // ERR_ABORTED soon after *cancelled.

@@ -4,6 +4,7 @@
 
 #include "activation.h"
 #include "attention.h"
+#include "class_attention.h"
 #include "gemm.h"
 #include "layer_norm.h"
 #include "patch_embed.h"
@@ -19,6 +20,7 @@ struct Kernels {
   LayerNormFn layer_norm = nullptr;
   Gemm gemm{}, gemm_bf16{}, gemm_int8{};
   Attention attention{}, attention_bf16{};
+  ClassAttention class_attention{};
   QuantizeFn quantize = nullptr;
   QuantizeWeightsFn quantize_weights = nullptr;  // while packing
   ActivateFn activate = nullptr;

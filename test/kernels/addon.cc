@@ -66,6 +66,34 @@ Napi::Value RunAttention(const Napi::CallbackInfo& info) {
       [&info](Floats& out) { return Result(info, out, "out"); });
 }
 
+Napi::Value RunClassAttention(const Napi::CallbackInfo& info) {
+  const Call call(info);
+  const ClassAttention& attention = Named(info).class_attention;
+  const int64_t tokens = call.Int("tokens"), dim = call.Int("dim"), heads = call.Int("heads");
+  const auto x = call.Copy("x"), u = call.Copy("u"), key_bias = call.Copy("keyBias"), out = call.Copy("out");
+  const bool narrow = call.Has("narrow"), wanted = call.Has("weights");
+  const auto words = narrow ? Narrow(call, "out") : nullptr;
+  Guarded<uint8_t> scratch(size_t(attention.scratch_bytes(tokens, dim, heads)), 0, 64);
+  Floats weights(size_t(heads * tokens), call.Slack());
+  attention.run({.x = x->data(),
+                 .ldx = call.Int("ldx"),
+                 .u = u->data(),
+                 .ldu = call.Int("ldu"),
+                 .tokens = tokens,
+                 .dim = dim,
+                 .heads = heads,
+                 .scale = call.Float("scale"),
+                 .key_bias = Data(key_bias),
+                 .weights = wanted ? weights.data() : nullptr,
+                 .out = narrow ? static_cast<void*>(words->data()) : Data(out),
+                 .out_number = narrow ? Number::kBf16 : Number::kF32,
+                 .ldo = call.Int("ldo"),
+                 .scratch = scratch.data()});
+  x->Check("x"), u->Check("u"), scratch.Check("scratch");
+  if (wanted) return Result(info, weights, "weights");
+  return narrow ? Widened(info, *words, "out") : Result(info, *out, "out");
+}
+
 Napi::Value RunPatchEmbed(const Napi::CallbackInfo& info) {
   const Kernels& kernels = Named(info);
   const Call call(info);
@@ -252,6 +280,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("narrowNorm", Napi::Function::New(env, RunNarrowNorm));
   exports.Set("pairAttention", Napi::Function::New(env, RunPairAttention));
   exports.Set("attention", Napi::Function::New(env, RunAttention));
+  exports.Set("classAttention", Napi::Function::New(env, RunClassAttention));
   exports.Set("patchEmbed", Napi::Function::New(env, RunPatchEmbed));
   exports.Set("layerNorm", Napi::Function::New(env, RunLayerNorm));
   exports.Set("resample", Napi::Function::New(env, RunResample));

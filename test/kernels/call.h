@@ -14,6 +14,7 @@
 namespace vitrine::test {
 
 using Floats = Guarded<float>;
+using Words = Guarded<uint16_t>;
 
 // The fields of one call, read from a plain object
 struct Call {
@@ -37,6 +38,28 @@ inline Napi::Value Result(const Napi::CallbackInfo& info, Floats& floats, const 
   floats.Check(what);
   auto array = Napi::Float32Array::New(info.Env(), floats.size());
   if (floats.size() > 0) std::memcpy(array.Data(), floats.data(), floats.size() * sizeof(float));
+  return array;
+}
+
+// Floats that bf16 represents, by their upper halves
+inline std::unique_ptr<Words> Narrow(const Call& call, const char* name) {
+  const Napi::Float32Array array = call.Array(name);
+  auto words = std::make_unique<Words>(array.ElementLength(), call.Slack());
+  for (size_t i = 0; i < words->size(); i++) {
+    uint32_t bits;
+    std::memcpy(&bits, array.Data() + i, 4);
+    words->data()[i] = uint16_t(bits >> 16);
+  }
+  return words;
+}
+
+inline Napi::Value Widened(const Napi::CallbackInfo& info, Words& words, const char* what) {
+  words.Check(what);
+  auto array = Napi::Float32Array::New(info.Env(), words.size());
+  for (size_t i = 0; i < words.size(); i++) {
+    const uint32_t bits = uint32_t(words.data()[i]) << 16;
+    std::memcpy(array.Data() + i, &bits, 4);
+  }
   return array;
 }
 

@@ -62,6 +62,25 @@ export interface AttentionCall extends Placement {
   weights?: true
 }
 
+/** Fields as in native/kernels/class_attention.h; `narrow`: a result of bf16, widened. */
+export interface ClassAttentionCall extends Placement {
+  x: Float32Array
+  ldx: number
+  u: Float32Array
+  ldu: number
+  tokens: number
+  dim: number
+  heads: number
+  scale: number
+  keyBias?: Float32Array
+  /** Absent: not wanted. */
+  out?: Float32Array
+  ldo: number
+  narrow?: true
+  /** Gives the weights in place of `out`. */
+  weights?: true
+}
+
 export interface PatchEmbedCall extends Placement {
   /** patch_embed_bf16 */
   narrow?: true
@@ -144,6 +163,7 @@ interface TestKernels {
   attentionScratch(isa: string, tokens: number, headDim: number): number
   gemm(isa: string, call: GemmCall): Float32Array
   attention(isa: string, call: AttentionCall): Float32Array
+  classAttention(isa: string, call: ClassAttentionCall): Float32Array
   narrowGemm(isa: string, call: NarrowGemmCall): Float32Array
   quantize(
     isa: string,

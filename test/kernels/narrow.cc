@@ -4,30 +4,7 @@
 namespace vitrine::test {
 namespace {
 
-using Words = Guarded<uint16_t>;
 using Bytes = Guarded<uint8_t>;
-
-// Floats that bf16 represents, by their upper halves
-std::unique_ptr<Words> Narrow(const Call& call, const char* name) {
-  const Napi::Float32Array array = call.Array(name);
-  auto words = std::make_unique<Words>(array.ElementLength(), call.Slack());
-  for (size_t i = 0; i < words->size(); i++) {
-    uint32_t bits;
-    std::memcpy(&bits, array.Data() + i, 4);
-    words->data()[i] = uint16_t(bits >> 16);
-  }
-  return words;
-}
-
-Napi::Value Widened(const Napi::CallbackInfo& info, Words& words, const char* what) {
-  words.Check(what);
-  auto array = Napi::Float32Array::New(info.Env(), words.size());
-  for (size_t i = 0; i < words.size(); i++) {
-    const uint32_t bits = uint32_t(words.data()[i]) << 16;
-    std::memcpy(array.Data() + i, &bits, 4);
-  }
-  return array;
-}
 
 template <class T, class Array>
 std::unique_ptr<Guarded<T>> CopyOf(const Call& call, const char* name) {

@@ -20,6 +20,7 @@
 #include "../generic/byte_dot.inl"
 #include "../generic/gemm_int8.inl"
 #include "../generic/attention.inl"
+#include "../generic/class_attention.inl"
 // clang-format on
 
 namespace vitrine::VITRINE_ISA_NAMESPACE {
@@ -34,6 +35,7 @@ const Kernels kTable = {
     .gemm_bf16 = kGemmBf16,
     .gemm_int8 = kGemmInt8,
     .attention = kAttention,
+    .class_attention = kClassAttention,
     .quantize = Quantize,
     .quantize_weights = QuantizeWeights,
     .activate = Activate,

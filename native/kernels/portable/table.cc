@@ -21,6 +21,7 @@
 #include "../generic/byte_dot.inl"
 #include "../generic/gemm_int8.inl"
 #include "../generic/attention.inl"
+#include "../generic/class_attention.inl"
 #endif
 // clang-format on
 
@@ -37,6 +38,7 @@ const Kernels kTable = {
     .gemm_bf16 = kGemmBf16,
     .gemm_int8 = kGemmInt8,
     .attention = kAttention,
+    .class_attention = kClassAttention,
     .quantize = Quantize,
     .quantize_weights = QuantizeWeights,
     .activate = Activate,

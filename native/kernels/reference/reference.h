@@ -20,5 +20,6 @@ extern const Resample kResample;
 extern const Gemm kGemm, kGemmBf16, kGemmInt8;
 extern const PatchEmbed kPatchEmbed, kPatchEmbedBf16;
 extern const Attention kAttention, kAttentionBf16;
+extern const ClassAttention kClassAttention;
 
 }  // namespace vitrine::reference
