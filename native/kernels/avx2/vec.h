@@ -63,10 +63,18 @@ inline float MaxLanes(Vec x) {
 }
 inline float Sqrt(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 
-inline void Transpose4(const float* const* rows, float* out, int64_t ld) {
-  __m128 a = _mm_loadu_ps(rows[0]), b = _mm_loadu_ps(rows[1]), c = _mm_loadu_ps(rows[2]), d = _mm_loadu_ps(rows[3]);
-  _MM_TRANSPOSE4_PS(a, b, c, d);
-  _mm_storeu_ps(out, a), _mm_storeu_ps(out + ld, b), _mm_storeu_ps(out + 2 * ld, c), _mm_storeu_ps(out + 3 * ld, d);
+inline void TransposeSquare(const float* const* rows, int64_t count, float* out, int64_t ld) {
+  const auto row = [=](int64_t i) { return i < count ? _mm256_loadu_ps(rows[i]) : _mm256_setzero_ps(); };
+  for (int q = 0; q < 2; q++) {  // rows 4q to 4q + 3
+    const __m256 a = row(4 * q), b = row(4 * q + 1), c = row(4 * q + 2), d = row(4 * q + 3);
+    const __m256 ac0 = _mm256_unpacklo_ps(a, c), ac1 = _mm256_unpackhi_ps(a, c), bd0 = _mm256_unpacklo_ps(b, d), bd1 = _mm256_unpackhi_ps(b, d);
+    const __m256 columns[4] = {_mm256_unpacklo_ps(ac0, bd0), _mm256_unpackhi_ps(ac0, bd0), _mm256_unpacklo_ps(ac1, bd1),
+                               _mm256_unpackhi_ps(ac1, bd1)};  // and in the upper halves those four further
+    for (int j = 0; j < 4; j++) {
+      _mm_storeu_ps(out + j * ld + 4 * q, _mm256_castps256_ps128(columns[j]));
+      _mm_storeu_ps(out + (j + 4) * ld + 4 * q, _mm256_extractf128_ps(columns[j], 1));
+    }
+  }
 }
 
 inline void PrefetchL1(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }

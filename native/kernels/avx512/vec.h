@@ -60,10 +60,29 @@ inline float SumLanes(Vec x) {
 inline float MaxLanes(Vec x) { return _mm512_reduce_max_ps(x); }
 inline float Sqrt(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 
-inline void Transpose4(const float* const* rows, float* out, int64_t ld) {
-  __m128 a = _mm_loadu_ps(rows[0]), b = _mm_loadu_ps(rows[1]), c = _mm_loadu_ps(rows[2]), d = _mm_loadu_ps(rows[3]);
-  _MM_TRANSPOSE4_PS(a, b, c, d);
-  _mm_storeu_ps(out, a), _mm_storeu_ps(out + ld, b), _mm_storeu_ps(out + 2 * ld, c), _mm_storeu_ps(out + 3 * ld, d);
+inline void TransposeSquare(const float* const* rows, int64_t count, float* out, int64_t ld) {
+  const auto row = [=](int64_t i) { return i < count ? _mm512_loadu_ps(rows[i]) : _mm512_setzero_ps(); };
+  __m512 a[16], b[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 8; i++) {  // rows i and i + 8 … of four neighbours: pairs of columns
+    const int first = i / 2 * 4 + i % 2, second = first + 2;
+    const __m512 x = row(first), y = row(second);
+    a[first] = _mm512_unpacklo_ps(x, y), a[second] = _mm512_unpackhi_ps(x, y);
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < 4; i++) {  // quarter q of b[4i + c]: column 4q + c of rows 4i to 4i + 3
+    b[4 * i] = _mm512_unpacklo_ps(a[4 * i], a[4 * i + 1]), b[4 * i + 1] = _mm512_unpackhi_ps(a[4 * i], a[4 * i + 1]);
+    b[4 * i + 2] = _mm512_unpacklo_ps(a[4 * i + 2], a[4 * i + 3]), b[4 * i + 3] = _mm512_unpackhi_ps(a[4 * i + 2], a[4 * i + 3]);
+  }
+#pragma GCC unroll 16
+  for (int c = 0; c < 4; c++) {
+    const __m512 even0 = _mm512_shuffle_f32x4(b[c], b[4 + c], 0x88), odd0 = _mm512_shuffle_f32x4(b[c], b[4 + c], 0xDD);
+    const __m512 even1 = _mm512_shuffle_f32x4(b[8 + c], b[12 + c], 0x88), odd1 = _mm512_shuffle_f32x4(b[8 + c], b[12 + c], 0xDD);
+    _mm512_storeu_ps(out + c * ld, _mm512_shuffle_f32x4(even0, even1, 0x88));
+    _mm512_storeu_ps(out + (4 + c) * ld, _mm512_shuffle_f32x4(odd0, odd1, 0x88));
+    _mm512_storeu_ps(out + (8 + c) * ld, _mm512_shuffle_f32x4(even0, even1, 0xDD));
+    _mm512_storeu_ps(out + (12 + c) * ld, _mm512_shuffle_f32x4(odd0, odd1, 0xDD));
+  }
 }
 
 inline void PrefetchL1(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }

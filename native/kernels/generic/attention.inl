@@ -56,6 +56,14 @@ int64_t KeyBytes(int64_t tokens, int64_t head_dim) { return Keys(tokens, head_di
 int64_t ValueBytes(int64_t tokens, int64_t head_dim) { return Values(tokens, head_dim).Bytes(); }
 int64_t AttentionScratchBytes(int64_t tokens, int64_t head_dim) { return AttentionScratch(tokens, head_dim).Bytes(); }
 
+// One head's columns of rows [begin, begin + count) lie far apart, in pages of their own: what hardware prefetches does not help.
+template <class T>
+inline void PrefetchRows(const T* rows, int64_t begin, int64_t count, int64_t ld, int64_t tokens, int64_t head_dim) {
+  const int64_t end = begin + count < tokens ? begin + count : tokens;
+  for (int64_t t = begin; t < end; t++)
+    for (int64_t i = 0; i < head_dim; i += 64 / int64_t(sizeof(T))) PrefetchL1(reinterpret_cast<const float*>(rows + t * ld + i));
+}
+
 void PackKeysAndValues(const void* key_rows, const void* value_rows, int64_t ld, int64_t tokens, int64_t head_dim, void* key_out,
                        void* value_out) {
   const auto* k = static_cast<const float*>(key_rows);
@@ -63,10 +71,13 @@ void PackKeysAndValues(const void* key_rows, const void* value_rows, int64_t ld,
   auto* key_panels = static_cast<float*>(key_out);
   auto* value_panels = static_cast<float*>(value_out);
   const PanelWalk keys = Keys(tokens, head_dim), values = Values(tokens, head_dim);
+  PrefetchRows(k, 0, kColumns, ld, tokens, head_dim);
   for (int64_t t = 0; t < tokens; t += kColumns) {
     const float* rows[kColumns];
     const int64_t count = tokens - t < kColumns ? tokens - t : kColumns;
     for (int64_t i = 0; i < count; i++) rows[i] = k + (t + i) * ld;
+    PrefetchRows(k, t + kColumns, kColumns, ld, tokens, head_dim);
+    PrefetchRows(v, t, kColumns, ld, tokens, head_dim);
     PackColumns(rows, count, keys.Width(t), head_dim, key_panels + t * head_dim);
   }
   for (int64_t d = 0; d < head_dim; d += kColumns) {
@@ -124,9 +135,26 @@ inline void ScoreBlock(const AttentionCall& call, int64_t first, int64_t count, 
   EndScores(scores, stride, rows, count);
 }
 
+// Weights as the softmax computes and stores them, and their sum. attention_bf16.inl has others.
+struct FloatWeights {
+  static constexpr int64_t kUnit = 1;  // weights per element of a row
+  static Vec Exponent(Vec score, Vec, Vec base) { return Add(score, base); }
+  template <int M>
+  static void Power(Vec (&t)[M]) {
+    Exp2<false>(t);
+  }
+  template <int M>
+  static void Put(float* row, const Vec (&weights)[M]) {
+    VITRINE_EACH(M) Store(row + m * kLanes, weights[m]);
+  }
+  static Vec AddTo(Vec sum, const Vec (&weights)[2]) { return Add(sum, Add(weights[0], weights[1])); }
+  static Vec AddTo(Vec sum, const Vec (&weights)[1]) { return Add(sum, weights[0]); }
+  static float Sum(const float*, int64_t, Vec sum) { return SumLanes(sum); }
+};
+
 // The softmax of a tile's rows as far as it has come: weights are 2^(exponent(score) − that of the maximum), `sum` their sum. All rows take
 // one step after another, so that none waits for its own maximum.
-template <bool rough = false>
+template <class Weights>
 struct TileSoftmax {
   float maximum[kTileRows], sum[kTileRows];
   float factor[kTileRows];  // by which what was summed with an older maximum has to be multiplied
@@ -134,9 +162,9 @@ struct TileSoftmax {
     for (int64_t r = 0; r < rows; r++) maximum[r] = kNegInfinity, sum[r] = factor[r] = 0;
   }
 
-  // Scores, which count `scale` each → put(r, i, weights) for each vector
-  template <class Put>
-  void Take(const float* scores, int64_t stride, int64_t rows, int64_t count, float scale, Put&& put) {
+  // Scores, which count `scale` each → weights
+  template <class Row>
+  void Take(const float* scores, int64_t stride, int64_t rows, int64_t count, float scale, Row* weights, int64_t weight_stride) {
     float shift[kTileRows];
     for (int64_t r = 0; r < rows; r++) {
       Vec top = Set(maximum[r]);
@@ -150,30 +178,30 @@ struct TileSoftmax {
     }
     for (int64_t r = 0; r < rows; r++) {
       const float* row = scores + r * stride;
-      const auto exponent = [&, by = Set(shift[r])](Vec score) {
-        if constexpr (rough) return MulAdd(score, Set(scale), by);
-        return Add(score, by);
-      };
+      Row* out = weights + r * weight_stride;
+      const Vec by = Set(shift[r]), times = Set(scale);
       Vec block = Zero();
       int64_t i = 0;
       for (; i + kLanes < count; i += kColumns) {
-        Vec weights[2] = {exponent(Load(row + i)), exponent(Load(row + i + kLanes))};
-        Exp2<rough>(weights);
-        put(r, i, weights[0]), put(r, i + kLanes, weights[1]);
-        block = Add(block, Add(weights[0], weights[1]));
+        Vec some[2] = {Weights::Exponent(Load(row + i), times, by), Weights::Exponent(Load(row + i + kLanes), times, by)};
+        Weights::Power(some);
+        Weights::Put(out + i / Weights::kUnit, some);
+        block = Weights::AddTo(block, some);
       }
       if (i < count) {
-        const Vec weights = Exp2<rough>(exponent(Load(row + i)));
-        put(r, i, weights);
-        block = Add(block, weights);
+        Vec last[1] = {Weights::Exponent(Load(row + i), times, by)};
+        Weights::Power(last);
+        Weights::Put(out + i / Weights::kUnit, last);
+        block = Weights::AddTo(block, last);
       }
+      const float added = Weights::Sum(out, count, block);
       if (sum[r] == 0) {
-        sum[r] = SumLanes(block), factor[r] = 0;
+        sum[r] = added, factor[r] = 0;
         continue;
       }
       alignas(64) float lanes[kLanes];
-      Store(lanes, Exp2<rough>(Set(factor[r])));
-      factor[r] = lanes[0], sum[r] = sum[r] * lanes[0] + SumLanes(block);
+      Store(lanes, Exp2(Set(factor[r])));
+      factor[r] = lanes[0], sum[r] = sum[r] * lanes[0] + added;
     }
   }
 };
@@ -206,13 +234,12 @@ void RunAttention(const AttentionCall& call) {
   float* outputs = scores + kTileRows * layout.score_stride;
   const int64_t block = KeyBlock(call.tokens);
   ForTiles(call.query_begin, call.query_end, [&](int64_t query, int64_t rows) {
-    TileSoftmax softmax(rows);
+    TileSoftmax<FloatWeights> softmax(rows);
     ScaleQueries(call, query, rows, queries, layout.query_stride);
     for (int64_t first = 0; first < call.tokens; first += block) {
       const int64_t count = call.tokens - first < block ? call.tokens - first : block;
       ScoreBlock(call, first, count, rows, queries, layout.query_stride, scores, layout.score_stride);
-      softmax.Take(scores, layout.score_stride, rows, count, 1,
-                   [&](int64_t r, int64_t i, Vec weights) { Store(scores + r * layout.score_stride + i, weights); });
+      softmax.Take(scores, layout.score_stride, rows, count, 1, scores, layout.score_stride);
       AddValues(call, first, count, rows, scores, layout.score_stride, softmax.factor, outputs, layout.output_stride);
     }
     for (int64_t r = 0; r < rows; r++) {
@@ -231,12 +258,12 @@ void AttentionWeights(const AttentionCall& call, float* weights) {
   auto* queries = static_cast<float*>(call.scratch);
   float* scores = queries + kTileRows * layout.query_stride;
   const int64_t block = KeyBlock(call.tokens);
-  TileSoftmax softmax(1);
+  TileSoftmax<FloatWeights> softmax(1);
   ScaleQueries(call, call.query_begin, 1, queries, layout.query_stride);
   for (int64_t first = 0; first < call.tokens; first += block) {
     const int64_t count = call.tokens - first < block ? call.tokens - first : block;
     ScoreBlock(call, first, count, 1, queries, layout.query_stride, scores, layout.score_stride);
-    softmax.Take(scores, layout.score_stride, 1, count, 1, [scores](int64_t, int64_t i, Vec some) { Store(scores + i, some); });
+    softmax.Take(scores, layout.score_stride, 1, count, 1, scores, layout.score_stride);
     for (int64_t t = 0; t < first; t++) weights[t] *= softmax.factor[0];
     for (int64_t t = 0; t < count; t++) weights[first + t] = scores[t];
   }

@@ -3,21 +3,23 @@
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
 
-// panel[i·columns + n] = rows[n][i] for n < count, i < length; columns [count, columns) are zeros
+// panel[i·columns + n] = rows[n][i] for n < count, i < length; columns [count, columns) are zeros. `columns` is a multiple of kLanes.
 __attribute__((noinline)) void PackColumns(const float* const* rows, int64_t count, int64_t columns, int64_t length, float* panel) {
-  int64_t n = 0;
-  for (; n + 4 <= count; n += 4) {
+  for (int64_t n = 0; n < columns; n += kLanes) {
+    const int64_t present = count - n < 0 ? 0 : count - n < kLanes ? count - n : kLanes;
+    const auto square = [&](int64_t i) {
+      const float* at[kLanes] = {};
+      for (int64_t j = 0; j < present; j++) at[j] = rows[n + j] + i;
+      TransposeSquare(at, present, panel + i * columns + n, columns);
+    };
     int64_t i = 0;
-    for (; i + 4 <= length; i += 4) {
-      const float* at[4] = {rows[n] + i, rows[n + 1] + i, rows[n + 2] + i, rows[n + 3] + i};
-      Transpose4(at, panel + i * columns + n, columns);
+    for (; i + kLanes <= length; i += kLanes) square(i);
+    if (i < length && i > 0) {
+      square(length - kLanes);  // some of it again
+      continue;
     }
     for (; i < length; i++)
-      for (int64_t j = n; j < n + 4; j++) panel[i * columns + j] = rows[j][i];
-  }
-  for (int64_t i = 0; i < length; i++) {
-    for (int64_t j = n; j < count; j++) panel[i * columns + j] = rows[j][i];
-    for (int64_t j = count; j < columns; j++) panel[i * columns + j] = 0;
+      for (int64_t j = 0; j < kLanes; j++) panel[i * columns + n + j] = j < present ? rows[n + j][i] : 0;
   }
 }
 

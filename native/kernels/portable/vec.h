@@ -62,9 +62,9 @@ inline float MaxLanes(Vec x) {
 }
 inline float Sqrt(float x) { return __builtin_sqrtf(x); }
 
-inline void Transpose4(const float* const* rows, float* out, int64_t ld) {
-  for (int i = 0; i < 4; i++)
-    for (int j = 0; j < 4; j++) out[j * ld + i] = rows[i][j];
+inline void TransposeSquare(const float* const* rows, int64_t count, float* out, int64_t ld) {
+  for (int64_t i = 0; i < kLanes; i++)
+    for (int64_t j = 0; j < kLanes; j++) out[j * ld + i] = i < count ? rows[i][j] : 0;
 }
 
 inline void PrefetchL1(const float* p) { __builtin_prefetch(p); }

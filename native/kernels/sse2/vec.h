@@ -88,9 +88,10 @@ inline float MaxLanes(Vec x) {
 }
 inline float Sqrt(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 
-// out[j·ld + i] = rows[i][j] for i, j < 4
-inline void Transpose4(const float* const* rows, float* out, int64_t ld) {
-  __m128 a = _mm_loadu_ps(rows[0]), b = _mm_loadu_ps(rows[1]), c = _mm_loadu_ps(rows[2]), d = _mm_loadu_ps(rows[3]);
+// out[j·ld + i] = rows[i][j] for i < count, j < kLanes; 0 for count ≤ i < kLanes, whose rows are not read
+inline void TransposeSquare(const float* const* rows, int64_t count, float* out, int64_t ld) {
+  const auto row = [=](int64_t i) { return i < count ? _mm_loadu_ps(rows[i]) : _mm_setzero_ps(); };
+  __m128 a = row(0), b = row(1), c = row(2), d = row(3);
   _MM_TRANSPOSE4_PS(a, b, c, d);
   _mm_storeu_ps(out, a), _mm_storeu_ps(out + ld, b), _mm_storeu_ps(out + 2 * ld, c), _mm_storeu_ps(out + 3 * ld, d);
 }
