@@ -67,7 +67,8 @@ inline void TransposeSquare(const float* const* rows, int64_t count, float* out,
   const auto row = [=](int64_t i) { return i < count ? _mm256_loadu_ps(rows[i]) : _mm256_setzero_ps(); };
   for (int q = 0; q < 2; q++) {  // rows 4q to 4q + 3
     const __m256 a = row(4 * q), b = row(4 * q + 1), c = row(4 * q + 2), d = row(4 * q + 3);
-    const __m256 ac0 = _mm256_unpacklo_ps(a, c), ac1 = _mm256_unpackhi_ps(a, c), bd0 = _mm256_unpacklo_ps(b, d), bd1 = _mm256_unpackhi_ps(b, d);
+    const __m256 ac0 = _mm256_unpacklo_ps(a, c), ac1 = _mm256_unpackhi_ps(a, c), bd0 = _mm256_unpacklo_ps(b, d),
+                 bd1 = _mm256_unpackhi_ps(b, d);
     const __m256 columns[4] = {_mm256_unpacklo_ps(ac0, bd0), _mm256_unpackhi_ps(ac0, bd0), _mm256_unpacklo_ps(ac1, bd1),
                                _mm256_unpackhi_ps(ac1, bd1)};  // and in the upper halves those four further
     for (int j = 0; j < 4; j++) {

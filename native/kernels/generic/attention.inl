@@ -236,6 +236,8 @@ void RunAttention(const AttentionCall& call) {
   ForTiles(call.query_begin, call.query_end, [&](int64_t query, int64_t rows) {
     TileSoftmax<FloatWeights> softmax(rows);
     ScaleQueries(call, query, rows, queries, layout.query_stride);
+    PrefetchRows(static_cast<const float*>(call.q), query + rows, kTileRows, call.ldq, call.query_end, call.head_dim);
+    PrefetchRows(static_cast<const float*>(call.out), query, rows, call.ldo, call.query_end, call.head_dim);
     for (int64_t first = 0; first < call.tokens; first += block) {
       const int64_t count = call.tokens - first < block ? call.tokens - first : block;
       ScoreBlock(call, first, count, rows, queries, layout.query_stride, scores, layout.score_stride);
