@@ -372,6 +372,49 @@ describe.each(isas.filter(({ bf16 }) => bf16))('attention of bf16 on $name', (is
     }
   })
 
+  test('where one key has all the weight, the result is its value to the bit', () => {
+    const random = new Random(94)
+    for (const tokens of [1, 31, 50, 197, 353]) {
+      const call = makeCall(random, tokens, 64)
+      for (let round = 0; round < 8; round++) {
+        // Whatever its weight is rounded to, it is divided by the same. The others are about 2⁻⁵⁷⁰.
+        const chosen = random.int(0, tokens)
+        const keyBias = Float32Array.from({ length: tokens }, (_, t) => (t === chosen ? random.floats(1, 30)[0]! : -400))
+        const found = kernels.pairAttention(isa.name, { ...call, keyBias, queryEnd: Math.min(tokens, 16) })
+        for (let query = 0; query < Math.min(tokens, 16); query++) {
+          const row = found.subarray(query * call.ldo, query * call.ldo + 64)
+          expectSameBits(row, call.v.subarray(chosen * call.ld, chosen * call.ld + 64), `key ${chosen} of ${tokens}`, random.seed)
+        }
+      }
+    }
+  })
+
+  test('several keys of equal weight: their mean, whatever the weight is rounded to', () => {
+    const random = new Random(96)
+    const tokens = 330
+    const call = makeCall(random, tokens, 36)
+    const k = call.k.map((x) => (Number.isNaN(x) ? x : 0))
+    const keyBias = Float32Array.from({ length: tokens }, (_, t) => (t % 110 === 7 ? 0 : -60))
+    const found = unpadded(tokens, 36, call.ldo, kernels.pairAttention(isa.name, { ...call, k, keyBias }))
+    const mean = Float32Array.from({ length: 36 }, (_, d) => [7, 117, 227].reduce((sum, t) => sum + call.v[t * call.ld + d]! / 3, 0))
+    expectWithin(found.subarray(0, 36), mean, (d) => half * Math.abs(mean[d]!) + 1e-6, 'mean of three', random.seed)
+  })
+
+  test('NaN: a query’s stays with it, a key’s reaches every query', () => {
+    const random = new Random(97)
+    for (const tokens of [50, 400]) {
+      const call = makeCall(random, tokens, 20)
+      const nan = (x: Float32Array, index: number) => x.map((value, i) => (i === index ? Number.NaN : value))
+      const results = (part: object) => unpadded(tokens, 20, call.ldo, kernels.pairAttention(isa.name, { ...call, ...part }))
+      const clean = results({})
+      results({ q: nan(call.q, 17 * call.ld + 3) }).forEach((x, i) => {
+        if (!Object.is(x, Math.floor(i / 20) === 17 ? Number.NaN : clean[i]))
+          throw new Error(`${tokens} tokens: [${i}] is ${x} (seed ${random.seed})`)
+      })
+      expect(results({ k: nan(call.k, (tokens - 1) * call.ld) }).every(Number.isNaN)).toBe(true)
+    }
+  })
+
   test('a query has the same bits alone', () => {
     const random = new Random(95)
     const call = makeCall(random, 50, 64)

@@ -11,7 +11,7 @@ inline void StoreBf16(uint16_t* p, Vec x) { _mm256_storeu_si256(reinterpret_cast
 // a, then b
 inline void StoreBf16(uint16_t* p, Vec a, Vec b) { _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(b, a)); }
 
-// x·2ⁿ for integral n; what is below the normal numbers is 0 as bf16
+// x·2ⁿ for integral n; what is below the normal numbers is 0 as bf16. NaN in both gives NaN, n = -∞ gives 0 whatever x is.
 inline Vec TimesPower(Vec x, Vec n) { return _mm512_scalef_ps(x, n); }
 
 // out[i] = a[i] in the low half, b[i] in the high half, for kLanes of each

@@ -56,7 +56,7 @@ int64_t KeyBytes(int64_t tokens, int64_t head_dim) { return Keys(tokens, head_di
 int64_t ValueBytes(int64_t tokens, int64_t head_dim) { return Values(tokens, head_dim).Bytes(); }
 int64_t AttentionScratchBytes(int64_t tokens, int64_t head_dim) { return AttentionScratch(tokens, head_dim).Bytes(); }
 
-// One head's columns of rows [begin, begin + count) lie far apart, in pages of their own: what hardware prefetches does not help.
+// One head's columns of rows [begin, begin + count) ahead of their use: they lie in a page each, where no hardware looks ahead.
 template <class T>
 inline void PrefetchRows(const T* rows, int64_t begin, int64_t count, int64_t ld, int64_t tokens, int64_t head_dim) {
   const int64_t end = begin + count < tokens ? begin + count : tokens;
@@ -135,9 +135,9 @@ inline void ScoreBlock(const AttentionCall& call, int64_t first, int64_t count, 
   EndScores(scores, stride, rows, count);
 }
 
-// Weights as the softmax computes and stores them, and their sum. attention_bf16.inl has others.
+// Weights as the softmax computes and stores them, and their sum. attention_bf16.inl has those of bf16.
 struct FloatWeights {
-  static constexpr int64_t kUnit = 1;  // weights per element of a row
+  static constexpr int64_t kUnit = 1;  // weights of an element of a row
   static Vec Exponent(Vec score, Vec, Vec base) { return Add(score, base); }
   template <int M>
   static void Power(Vec (&t)[M]) {

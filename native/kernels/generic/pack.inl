@@ -18,8 +18,13 @@ __attribute__((noinline)) void PackColumns(const float* const* rows, int64_t cou
       square(length - kLanes);  // some of it again
       continue;
     }
-    for (; i < length; i++)
-      for (int64_t j = 0; j < kLanes; j++) panel[i * columns + n + j] = j < present ? rows[n + j][i] : 0;
+    for (; i < length; i++) {
+      for (int64_t j = 0; j < kLanes; j++) {
+        float* at = panel + i * columns + n + j;
+        *at = 0;
+        if (j < present) __builtin_memcpy(at, rows[n + j] + i, sizeof(float));  // pairs of bf16 are not aligned as floats are
+      }
+    }
   }
 }
 
