@@ -45,7 +45,7 @@ inline void ClassSoftmax(int64_t tokens, int64_t width, float* weights) {
   Vec top = Set(-INFINITY);
   for (int64_t t = 0; t < tokens; t++) top = Max(Load(weights + t * width), top);
   // Only -∞: any base gives weights of 0, and 0/0 is NaN as softmax has it
-  const Vec base = SelectLess(top, Set(-__FLT_MAX__), Zero(), top);
+  const Vec base = SelectLess(top, Set(-3.4028235e38f), Zero(), top);
   Vec sum = Zero();
   int64_t t = 0;
   for (; t + kTogether <= tokens; t += kTogether) {
