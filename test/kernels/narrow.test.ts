@@ -19,18 +19,19 @@ interface Shape {
 }
 interface Kind {
   epilogue: Epilogue
+  scale?: false
   activation?: Activation
   cNumber?: 0 | 1
 }
 
 /** Everything but what is multiplied. */
-function epilogueOf(random: Random, { m, n }: Shape, { epilogue, activation = Activation.None, cNumber = 0 }: Kind) {
+function epilogueOf(random: Random, { m, n }: Shape, { epilogue, scale, activation = Activation.None, cNumber = 0 }: Kind) {
   const rows = epilogue === Epilogue.Glu ? 2 * n : n
   const ldc = n + 37
   return {
     n: rows,
     bias: random.floats(rows),
-    ...(epilogue === Epilogue.Residual ? { scale: random.floats(rows) } : {}),
+    ...(epilogue === Epilogue.Residual && scale !== false ? { scale: random.floats(rows) } : {}),
     c: bf16(random.floats(m * ldc)),
     cNumber,
     ldc,
@@ -93,7 +94,7 @@ function compare(isa: Isa, call: NarrowGemmCall, n: number, sum: (row: number, w
   const bound = (row: number, column: number) => {
     const first = 1.2 * sum(row, column) + relative * size(row, column) + 1e-7
     if (call.epilogue === Epilogue.Residual)
-      return Math.abs(call.scale![column]!) * first + 1e-6 * Math.abs(call.c[row * call.ldc + column]!) + 1e-6
+      return Math.abs(call.scale?.[column] ?? 1) * first + 1e-6 * Math.abs(call.c[row * call.ldc + column]!) + 1e-6
     if (call.epilogue === Epilogue.Store) return first
     const up = size(row, n + column) + sum(row, n + column)
     return (first * up + (size(row, column) + first) * (sum(row, n + column) + relative * up)) * 2
@@ -124,6 +125,7 @@ const kinds: Kind[] = [
   { epilogue: Epilogue.Store, activation: Activation.GeluTanh, cNumber: 1 },
   { epilogue: Epilogue.Store, activation: Activation.QuickGelu, cNumber: 1 },
   { epilogue: Epilogue.Residual },
+  { epilogue: Epilogue.Residual, scale: false },
   { epilogue: Epilogue.Glu, activation: Activation.Silu },
   { epilogue: Epilogue.Glu, activation: Activation.Silu, cNumber: 1 },
 ]
@@ -181,9 +183,10 @@ describe.each([...isas, ...standIns])('narrow products on $name', (isa) => {
     }
   })
 
-  test('a row has the same bits alone', () => {
+  // Tiles of every height that goes another way than a row alone: the first call is cut into shorter ones.
+  test.each([2 * isa.rows + 1, isa.rows, isa.rows - 1, isa.rows - 2, isa.rows - 3])('a row of %d has the same bits alone', (m) => {
     const random = new Random(50)
-    const shape = { m: 2 * isa.rows + 1, n: isa.columns + 3, k: 77 }
+    const shape = { m, n: isa.columns + 3, k: 77 }
     for (const kind of kinds) {
       for (const call of [pairCall(random, shape, kind), byteCall(random, shape, kind)] as NarrowGemmCall[]) {
         const whole = kernels.narrowGemm(isa.name, call)
@@ -212,7 +215,12 @@ describe.each([...isas, ...standIns])('narrow products on $name', (isa) => {
 })
 
 describe.each(isas)('narrow rows on $name', (isa) => {
-  const shapes = [1, 3, 4, 5, 15, 16, 17, 33, 64, 100].map((dim) => ({ rows: 3, dim, ldx: dim + 5, ldy: Math.ceil(dim / 4) * 4 + 4 }))
+  const shapes = [1, 3, 4, 5, 15, 16, 17, 31, 32, 33, 48, 64, 65, 100].map((dim) => ({
+    rows: 3,
+    dim,
+    ldx: dim + 5,
+    ldy: Math.ceil(dim / 4) * 4 + 4,
+  }))
 
   test.each(shapes)('quantize $dim values', ({ rows, dim, ldx, ldy }) => {
     const random = new Random(70)
@@ -235,16 +243,22 @@ describe.each(isas)('narrow rows on $name', (isa) => {
   })
 
   test('a row of zeros, one of the same value, one that is not finite', () => {
-    const dim = 21
-    const x = new Float32Array(4 * dim)
-    x.fill(-3, dim, 2 * dim)
-    x.fill(1, 2 * dim)
-    x[2 * dim + 5] = Number.NaN
-    x[3 * dim + 20] = Number.POSITIVE_INFINITY
-    const { y, scale, zero } = kernels.quantize(isa.name, { x, number: 0, ldx: dim, ldy: 24, rows: 4, dim })
-    expect([scale[0], zero[0], y[0]]).toEqual([1, 0, 0])
-    expect(scale[1]! * (y[24]! - zero[1]!)).toBeCloseTo(-3, 5)
-    expect([scale[2], scale[3]]).toEqual([Number.NaN, Number.NaN])
+    const bad = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+    for (const number of [0, 1] as const)
+      for (const dim of [21, 67])
+        for (const at of [0, 1, 20, dim - 1]) {
+          const x = new Float32Array(6 * dim)
+          x.fill(-3, dim, 2 * dim)
+          x.fill(1, 2 * dim)
+          for (const [i, value] of bad.entries()) x[(2 + i) * dim + at] = value
+          new Uint32Array(x.buffer)[5 * dim + at] = 0xffc00000 // NaN with the sign set
+          const ldy = 4 * Math.ceil(dim / 4)
+          const { y, scale, zero } = kernels.quantize(isa.name, { x, number, ldx: dim, ldy, rows: 6, dim })
+          expect([scale[0], zero[0], y[0]]).toEqual([1, 0, 0])
+          expect(scale[1]! * (y[ldy]! - zero[1]!)).toBeCloseTo(-3, 5)
+          expect([...scale.slice(2)]).toEqual(new Array(4).fill(Number.NaN))
+          expect([...y.slice(2 * ldy)]).toEqual(new Array(4 * ldy).fill(0))
+        }
   })
 
   test.each(shapes)('LayerNorm of $dim values as bf16 and as bytes', ({ rows, dim, ldx, ldy }) => {

@@ -15,6 +15,15 @@ inline IntVec AddInts(IntVec a, IntVec b) { return _mm256_add_epi32(a, b); }
 inline IntVec SubInts(IntVec a, IntVec b) { return _mm256_sub_epi32(a, b); }
 inline IntVec MulInts(IntVec a, IntVec b) { return _mm256_mullo_epi32(a, b); }
 inline Vec ToFloats(IntVec x) { return _mm256_cvtepi32_ps(x); }
+inline IntVec BitsOfFloats(Vec x) { return _mm256_castps_si256(x); }
+inline IntVec XorInts(IntVec a, IntVec b) { return _mm256_xor_si256(a, b); }
+inline IntVec MaxInts(IntVec a, IntVec b) { return _mm256_max_epi32(a, b); }
+inline IntVec MaxInt16(IntVec a, IntVec b) { return _mm256_max_epi16(a, b); }
+inline int32_t MaxIntLanes(IntVec x) {
+  __m128i half = _mm_max_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+  half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+  return _mm_cvtsi128_si32(_mm_max_epi32(half, _mm_shuffle_epi32(half, 0xb1)));
+}
 
 struct EvenOdd {
   IntVec even, odd;
@@ -26,10 +35,20 @@ inline IntVec MulAddInt16(IntVec a, IntVec b) { return _mm256_madd_epi16(a, b); 
 inline Vec LoadBf16(const uint16_t* p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16));
 }
+inline void SplitBf16(const uint16_t* p, Vec* even, Vec* odd) {
+  const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  *even = _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
+  *odd = _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(int(0xffff0000u))));
+}
 inline void StoreBytes(uint8_t* p, Vec x) {
   const __m256i whole = _mm256_cvtps_epi32(x);
   const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+}
+inline void StoreBytePairs(uint8_t* p, Vec even, Vec odd) {
+  const __m256i words = _mm256_blend_epi16(_mm256_cvtps_epi32(even), _mm256_slli_epi32(_mm256_cvtps_epi32(odd), 16), 0xaa);
+  const __m256i bytes = _mm256_permute4x64_epi64(_mm256_packus_epi16(words, words), 0x08);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(bytes));
 }
 
 }  // namespace

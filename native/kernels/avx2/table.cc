@@ -13,6 +13,7 @@
 #include "../generic/quantize.inl"
 #include "../generic/quantize_weights.inl"
 #include "../generic/layer_norm.inl"
+#include "../generic/gemm_tall.inl"
 #include "../generic/gemm.inl"
 #include "../generic/gemm_pairs.inl"
 #include "../generic/gemm_float.inl"

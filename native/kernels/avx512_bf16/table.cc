@@ -12,6 +12,7 @@
 #include "../generic/patch_embed_bf16.inl"
 #include "../generic/quantize.inl"
 #include "../generic/layer_norm.inl"
+#include "../generic/gemm_tall.inl"
 #include "../generic/gemm.inl"
 #include "../generic/gemm_bf16.inl"
 #include "../generic/gemm_int8.inl"

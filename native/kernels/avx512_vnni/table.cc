@@ -8,6 +8,7 @@
 #include "../generic/tile.inl"
 #include "../generic/activation.inl"
 #include "../generic/pack.inl"
+#include "../generic/gemm_tall.inl"
 #include "../generic/gemm.inl"
 #include "../generic/gemm_int8.inl"
 // clang-format on

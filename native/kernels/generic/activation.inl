@@ -11,7 +11,7 @@ namespace {
 
 // c[0] + c[1]·x + … + c[N-1]·xᴺ⁻¹
 template <int N, int M>
-inline void Polynomial(Vec (&x)[M], const float (&c)[N]) {
+VITRINE_INLINE void Polynomial(Vec (&x)[M], const float (&c)[N]) {
   Vec sum[M];
   VITRINE_EACH(M) sum[m] = Set(c[N - 1]);
   VITRINE_UNROLL
@@ -32,7 +32,7 @@ constexpr float kRoughPower[] = {0.99992807f, 0.69326099f, 0.24261114f, 0.055171
 
 // 2^t for t ≤ ½; 0 below 2⁻¹²⁵. NaN stays, -∞ gives 0.
 template <bool rough, int M>
-inline void Exp2(Vec (&t)[M]) {
+VITRINE_INLINE void Exp2(Vec (&t)[M]) {
   Vec whole[M];
   VITRINE_EACH(M) whole[m] = Round(t[m]);
   VITRINE_EACH(M) t[m] = Sub(t[m], whole[m]);
@@ -73,7 +73,7 @@ struct GeluTail {
 
   // log₂ Q(a) as a whole number (with kWhole in it) and a fraction
   template <int M>
-  void Of(const Vec (&a)[M], Vec (&rounded)[M], Vec (&fraction)[M]) const {
+  VITRINE_INLINE void Of(const Vec (&a)[M], Vec (&rounded)[M], Vec (&fraction)[M]) const {
     Exponents piece[M];
     Vec t[M], q[M];
     VITRINE_EACH(M) piece[m] = ExponentsOf(MulAdd(a[m], a[m], Set(split)));
@@ -99,7 +99,7 @@ constexpr GeluTail<4> kGeluTail = {
 
 // Relative error 2.4e-6 fused, 2.8e-6 not, for x > -9 (1e-6 for x > -3); 5e-5 beyond, where the result is below 1e-18.
 template <int M>
-inline void Gelu(Vec (&x)[M]) {
+VITRINE_INLINE void Gelu(Vec (&x)[M]) {
   Vec a[M], whole[M], fraction[M];
   VITRINE_EACH(M) a[m] = Min(Set(kGeluEnd), Abs(x[m]));
   kGeluTail.Of(a, whole, fraction);
@@ -117,7 +117,7 @@ constexpr GeluTail<2> kRoughGeluTail = {
 
 // With the rough power: relative error 4e-4; below -6 the result is -6e-9 or less.
 template <int M>
-inline void RoughGelu(Vec (&x)[M]) {
+VITRINE_INLINE void RoughGelu(Vec (&x)[M]) {
   Vec a[M], whole[M], fraction[M];
   VITRINE_EACH(M) a[m] = Min(Set(6), Abs(x[m]));
   kRoughGeluTail.Of(a, whole, fraction);
@@ -154,7 +154,7 @@ inline Vec Apply(Vec x) {
 template <Activation kind, bool rough>
 struct ActivationTag {
   template <int M>
-  static void Of(Vec (&x)[M]) {
+  VITRINE_INLINE static void Of(Vec (&x)[M]) {
     if constexpr (kind == Activation::kGelu) {
       rough ? RoughGelu(x) : Gelu(x);
     } else {

@@ -9,6 +9,7 @@ struct ByteDot {
   using Right = uint32_t;  // four weights
   using Out = int32_t;
   static constexpr int64_t kUnit = 4;
+  static constexpr bool kStaysInRegisters = false;
   static IntVec None() { return SetInts(0); }
   static EvenOdd Value(const uint32_t* a) {
     int32_t four;

@@ -1,5 +1,5 @@
-// gemm.h over the register tile, whatever its numbers. Before it: tile.inl, activation.inl; after it: gemm_float.inl, gemm_bf16.inl,
-// gemm_int8.inl, which say how a tile multiplies (Dot) and what becomes of its sums (Finish).
+// gemm.h over the register tile, whatever its numbers. Before it: tile.inl, activation.inl, gemm_tall.inl; after it: gemm_float.inl,
+// gemm_bf16.inl, gemm_int8.inl, which say how a tile multiplies (Dot) and what becomes of its sums (Finish).
 
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
@@ -29,7 +29,8 @@ struct PlainFinish {
   PlainFinish(const GemmCall& call, int64_t panel) {
     for (int v = 0; v < kTileVecs; v++) bias[v] = call.bias != nullptr ? Load(call.bias + panel * kColumns + v * kLanes) : Zero();
   }
-  Vec Of(const float* sums, int64_t, int v) const { return Add(Load(sums), bias[v]); }
+  Vec Of(const float* sums, int64_t row, int v) const { return Of(Load(sums), row, v); }
+  VITRINE_INLINE Vec Of(Vec sum, int64_t, int v) const { return Add(sum, bias[v]); }
 };
 
 // body(r, v, sum + bias) for each vector of the tile
@@ -107,9 +108,12 @@ void RunGemm(const GemmCall& call) {
   using Left = typename Dot::Left;
   alignas(64) typename Dot::Out sums[kTileRows * kColumns];
   const int64_t length = (call.k + Dot::kUnit - 1) / Dot::kUnit, lda = call.lda / Dot::kUnit;
+  const TallTile<Dot>* tall = nullptr;
+  if constexpr (Dot::kStaysInRegisters) tall = TallTiles<Dot, Finish>(call);
   for (int64_t panel = call.panel_begin; panel < call.panel_end; panel++) {
     const auto* weights = static_cast<const typename Dot::Right*>(call.panels) + panel * length * kColumns;
     ForTiles(call.row_begin, call.row_end, [&](int64_t row, int64_t rows) {
+      if (tall != nullptr && rows > kTileRows - kTallHeights) return tall[kTileRows - rows](call, weights, length, row, panel);
       TileRows<Dot>(rows, static_cast<const Left*>(call.a) + row * lda, lda, weights, length, sums, kColumns);
       FinishTile<Dot, Finish>(call, {sums, row, rows, panel});
     });

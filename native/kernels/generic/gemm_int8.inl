@@ -17,8 +17,9 @@ struct ByteFinish {
       sum[v] = LoadInts(call.column_sum + column);
     }
   }
-  Vec Of(const int32_t* sums, int64_t row, int v) const {
-    const IntVec exact = SubInts(LoadInts(sums), MulInts(SetInts(row_zero[row]), sum[v]));
+  Vec Of(const int32_t* sums, int64_t row, int v) const { return Of(LoadInts(sums), row, v); }
+  VITRINE_INLINE Vec Of(IntVec product, int64_t row, int v) const {
+    const IntVec exact = SubInts(product, MulInts(SetInts(row_zero[row]), sum[v]));
     return MulAdd(Mul(Set(row_scale[row]), scale[v]), ToFloats(exact), bias[v]);
   }
 };

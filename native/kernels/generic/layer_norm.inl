@@ -1,4 +1,4 @@
-// layer_norm.h over Vec: three walks over a row that is then in L1 (mean, variance, result).
+// layer_norm.h over Vec: three walks over rows that are then in L1 (mean, variance, result).
 
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
@@ -24,43 +24,57 @@ inline float SumRow(const float* x, int64_t dim, Term&& term) {
 
 void LayerNorm(const LayerNormCall& call) {
   const int64_t dim = call.dim;
-  for (int64_t m = 0; m < call.rows; m++) {
-    const float* x = call.x + m * call.ldx;
-    const Vec mean = Set(SumRow(x, dim, [](Vec sum, Vec value) { return Add(sum, value); }) / float(dim));
-    const float squares = SumRow(x, dim, [mean](Vec sum, Vec value) {
-      const Vec difference = Sub(value, mean);
-      return MulAdd(difference, difference, sum);
-    });
-    const Vec inverse = Set(1 / Sqrt(squares / float(dim) + call.eps));
-    const auto normal = [&](Vec value, Vec gamma, Vec beta) { return MulAdd(Mul(Sub(value, mean), inverse), gamma, beta); };
-    const auto whole = [&](int64_t d) { return normal(Load(x + d), Load(call.gamma + d), Load(call.beta + d)); };
-    const auto part = [&](int64_t d, int64_t n) {
-      return normal(LoadPart(x + d, n), LoadPart(call.gamma + d, n), LoadPart(call.beta + d, n));
+  for (int64_t begin = 0; begin < call.rows; begin += kRowsAbreast) {
+    const int64_t rows = call.rows - begin < kRowsAbreast ? call.rows - begin : kRowsAbreast;
+    const auto row = [&](int64_t r) { return call.x + (begin + r) * call.ldx; };
+    float means[kRowsAbreast], inverses[kRowsAbreast];
+    for (int64_t r = 0; r < rows; r++) means[r] = SumRow(row(r), dim, [](Vec sum, Vec value) { return Add(sum, value); }) / float(dim);
+    for (int64_t r = 0; r < rows; r++) {
+      const float squares = SumRow(row(r), dim, [mean = Set(means[r])](Vec sum, Vec value) {
+        const Vec difference = Sub(value, mean);
+        return MulAdd(difference, difference, sum);
+      });
+      inverses[r] = 1 / Sqrt(squares / float(dim) + call.eps);
+    }
+    // body(r, value), value(d, n) as quantize.inl wants it
+    const auto each = [&](auto&& body) {
+      for (int64_t r = 0; r < rows; r++) {
+        const float* x = row(r);
+        const Vec mean = Set(means[r]), inverse = Set(inverses[r]);
+        const auto normal = [&](Vec value, Vec gamma, Vec beta) { return MulAdd(Mul(Sub(value, mean), inverse), gamma, beta); };
+        body(begin + r, [&](int64_t d, int64_t n) {
+          return n == kLanes ? normal(Load(x + d), Load(call.gamma + d), Load(call.beta + d))
+                             : normal(LoadPart(x + d, n), LoadPart(call.gamma + d, n), LoadPart(call.beta + d, n));
+        });
+      }
     };
-    int64_t d = 0;
     switch (call.y_number) {
-      case Number::kF32: {
-        float* y = static_cast<float*>(call.y) + m * call.ldy;
-        for (; d + kLanes <= dim; d += kLanes) Store(y + d, whole(d));
-        if (d < dim) StorePart(y + d, dim - d, part(d, dim - d));
+      case Number::kF32:
+        each([&](int64_t m, auto&& value) {
+          float* y = static_cast<float*>(call.y) + m * call.ldy;
+          int64_t d = 0;
+          for (; d + kLanes <= dim; d += kLanes) Store(y + d, value(d, kLanes));
+          if (d < dim) StorePart(y + d, dim - d, value(d, dim - d));
+        });
         break;
-      }
-      case Number::kBf16: {
-        uint16_t* y = static_cast<uint16_t*>(call.y) + m * call.ldy;
-        for (; d + kLanes <= dim; d += kLanes) StoreBf16(y + d, whole(d));
-        if (d < dim) {
-          uint16_t last[kLanes];
-          StoreBf16(last, part(d, dim - d));
-          for (int64_t i = 0; i < RoundUp(dim - d, 2); i++) y[d + i] = i < dim - d ? last[i] : uint16_t{0};
-        }
+      case Number::kBf16:
+        each([&](int64_t m, auto&& value) {
+          uint16_t* y = static_cast<uint16_t*>(call.y) + m * call.ldy;
+          int64_t d = 0;
+          for (; d + kLanes <= dim; d += kLanes) StoreBf16(y + d, value(d, kLanes));
+          if (d < dim) {
+            uint16_t last[kLanes];
+            StoreBf16(last, value(d, dim - d));
+            for (int64_t i = 0; i < RoundUp(dim - d, 2); i++) y[d + i] = i < dim - d ? last[i] : uint16_t{0};
+          }
+        });
         break;
-      }
-      case Number::kU8: {
-        uint8_t* y = static_cast<uint8_t*>(call.y) + m * call.ldy;
-        QuantizeRow(
-            dim, [&](int64_t at, int64_t n) { return n == kLanes ? whole(at) : part(at, n); }, y, call.y_scale + m, call.y_zero + m);
+      case Number::kU8:
+        each([&](int64_t m, auto&& value) { MeasureRow(dim, value, call.y_scale + m, call.y_zero + m); });
+        each([&](int64_t m, auto&& value) {
+          WriteBytes(0, dim, value, call.y_scale[m], call.y_zero[m], static_cast<uint8_t*>(call.y) + m * call.ldy);
+        });
         break;
-      }
     }
   }
 }

@@ -1,18 +1,24 @@
 // The register tile: R rows of the left side times one panel of V vectors of columns. Everything that multiplies goes through it
 // (gemm.inl, patch_embed.inl, attention.inl), so a row has the same bits whatever tile it falls into.
 
-// VITRINE_UNROLL: whole short loops. VITRINE_UNROLL_K: the loop over k, twice with GCC (its addressing of 13 rows costs 4% else), not at
-// all with Clang, which then mixes the two steps and runs out of registers.
+// VITRINE_UNROLL: whole short loops. VITRINE_NO_UNROLL: a loop over k, whose steps would be mixed and run out of registers.
+// VITRINE_UNROLL_K: the same, twice with GCC, where rows are addressed one by one.
 #ifdef __clang__
 #define VITRINE_UNROLL _Pragma("unroll")
-#define VITRINE_UNROLL_K _Pragma("nounroll")
+#define VITRINE_NO_UNROLL _Pragma("nounroll")
+#define VITRINE_UNROLL_K VITRINE_NO_UNROLL
 #elif defined(__GNUC__)
 #define VITRINE_UNROLL _Pragma("GCC unroll 16")
+#define VITRINE_NO_UNROLL _Pragma("GCC unroll 1")
 #define VITRINE_UNROLL_K _Pragma("GCC unroll 2")
 #else
 #define VITRINE_UNROLL
+#define VITRINE_NO_UNROLL
 #define VITRINE_UNROLL_K
 #endif
+
+// What would go through memory where a compiler makes a call of it
+#define VITRINE_INLINE __attribute__((always_inline)) inline
 
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
@@ -28,6 +34,7 @@ struct FloatDot {
   using Left = float;
   using Right = float;
   using Out = float;
+  static constexpr bool kStaysInRegisters = false;  // gemm_tall.inl
   static Vec None() { return Zero(); }
   static Vec Value(const float* a) { return Set(*a); }
   static Vec Weights(const float* panel) { return Load(panel); }
@@ -35,19 +42,26 @@ struct FloatDot {
   static void StoreSum(float* out, Vec sum) { Store(out, sum); }
 };
 
-// sums[r][n] = Σ a[r·lda + i]·panel[i][n] for r < R, n < V·kLanes, i ascending.
+// A tile's sums in registers: sum[r][v] = Σ a[r·lda + i]·panel[i][v] for r < R, v < V, i ascending.
 template <class Dot, int R, int V>
-void Tile(const typename Dot::Left* a, int64_t lda, const typename Dot::Right* panel, int64_t length, typename Dot::Out* sums,
-          int64_t ld_sums) {
-  decltype(Dot::None()) sum[R][V];
+VITRINE_INLINE void MultiplyTile(const typename Dot::Left* a, int64_t lda, const typename Dot::Right* panel, int64_t length,
+                                 decltype(Dot::None()) (&sum)[R][V]) {
   VITRINE_UNROLL
   for (int r = 0; r < R; r++) {
     VITRINE_UNROLL
     for (int v = 0; v < V; v++) sum[r][v] = Dot::None();
   }
-  VITRINE_UNROLL_K
+  // Three rows to a pointer: an address is a register and 0, 1 or 2 strides, and 14 rows leave registers for everything else. The empty
+  // assembly keeps the compiler from making a pointer of each row again.
+  constexpr int kGroups = (R + 2) / 3;
+  const typename Dot::Left* group[kGroups];
+  VITRINE_UNROLL
+  for (int g = 0; g < kGroups; g++) group[g] = a + 3 * g * lda;
+  VITRINE_NO_UNROLL
   for (int64_t i = 0; i < length; i++) {
     decltype(Dot::Weights(panel)) weights[V];
+    VITRINE_UNROLL
+    for (int g = 0; g < kGroups; g++) asm("" : "+r"(group[g]));
     VITRINE_UNROLL
     for (int v = 0; v < V; v++) {
       weights[v] = Dot::Weights(panel + (i * V + v) * kLanes);
@@ -55,11 +69,21 @@ void Tile(const typename Dot::Left* a, int64_t lda, const typename Dot::Right* p
     }
     VITRINE_UNROLL
     for (int r = 0; r < R; r++) {
-      const auto value = Dot::Value(a + r * lda + i);
+      const auto value = Dot::Value(group[r / 3] + r % 3 * lda);
       VITRINE_UNROLL
       for (int v = 0; v < V; v++) sum[r][v] = Dot::Step(value, weights[v], sum[r][v]);
     }
+    VITRINE_UNROLL
+    for (int g = 0; g < kGroups; g++) group[g]++;
   }
+}
+
+// The same into memory: sums[r·ld_sums + v·kLanes + lane].
+template <class Dot, int R, int V>
+void Tile(const typename Dot::Left* a, int64_t lda, const typename Dot::Right* panel, int64_t length, typename Dot::Out* sums,
+          int64_t ld_sums) {
+  decltype(Dot::None()) sum[R][V];
+  MultiplyTile<Dot, R, V>(a, lda, panel, length, sum);
   VITRINE_UNROLL
   for (int r = 0; r < R; r++) {
     VITRINE_UNROLL

@@ -67,8 +67,8 @@ inline void TransposeSquare(const float* const* rows, int64_t count, float* out,
     for (int64_t j = 0; j < kLanes; j++) out[j * ld + i] = i < count ? rows[i][j] : 0;
 }
 
-inline void PrefetchL1(const float* p) { __builtin_prefetch(p); }
-inline void PrefetchL2(const float* p) { __builtin_prefetch(p, 0, 2); }
+__attribute__((always_inline)) inline void PrefetchL1(const float* p) { __builtin_prefetch(p); }
+__attribute__((always_inline)) inline void PrefetchL2(const float* p) { __builtin_prefetch(p, 0, 2); }
 
 }  // namespace
 }  // namespace vitrine::VITRINE_ISA_NAMESPACE

@@ -18,6 +18,20 @@ inline IntVec MulInts(IntVec a, IntVec b) {  // the low 32 bits
   return _mm_unpacklo_epi32(_mm_shuffle_epi32(even, 0x08), _mm_shuffle_epi32(odd, 0x08));
 }
 inline Vec ToFloats(IntVec x) { return _mm_cvtepi32_ps(x); }
+// The bits themselves
+inline IntVec BitsOfFloats(Vec x) { return _mm_castps_si128(x); }
+inline IntVec XorInts(IntVec a, IntVec b) { return _mm_xor_si128(a, b); }
+// By lane, and by halves of lanes
+inline IntVec MaxInts(IntVec a, IntVec b) {
+  const __m128i more = _mm_cmpgt_epi32(a, b);
+  return _mm_or_si128(_mm_and_si128(more, a), _mm_andnot_si128(more, b));
+}
+inline IntVec MaxInt16(IntVec a, IntVec b) { return _mm_max_epi16(a, b); }
+// The largest lane
+inline int32_t MaxIntLanes(IntVec x) {
+  x = MaxInts(x, _mm_shuffle_epi32(x, 0x4e));
+  return _mm_cvtsi128_si32(MaxInts(x, _mm_shuffle_epi32(x, 0xb1)));
+}
 
 // The bytes of each lane as int16: 0 and 2, 1 and 3
 struct EvenOdd {
@@ -31,11 +45,23 @@ inline IntVec MulAddInt16(IntVec a, IntVec b) { return _mm_madd_epi16(a, b); }
 inline Vec LoadBf16(const uint16_t* p) {
   return _mm_castsi128_ps(_mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
 }
-// kLanes floats as bytes: nearest integers, of values in 0…255
+// 2·kLanes bf16 as floats: the first, the third, …, and those between
+inline void SplitBf16(const uint16_t* p, Vec* even, Vec* odd) {
+  const __m128i pairs = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  *even = _mm_castsi128_ps(_mm_slli_epi32(pairs, 16));
+  *odd = _mm_castsi128_ps(_mm_and_si128(pairs, _mm_set1_epi32(int(0xffff0000u))));
+}
+// kLanes floats as bytes: nearest integers, those of less than 0 as 0, those of more than 255 as 255; |x| < 2¹⁵
 inline void StoreBytes(uint8_t* p, Vec x) {
   const __m128i words = _mm_packs_epi32(_mm_cvtps_epi32(x), _mm_setzero_si128());
   const int32_t four = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
   std::memcpy(p, &four, 4);
+}
+// The same of 2·kLanes floats, of which `even` has the first, the third, …
+inline void StoreBytePairs(uint8_t* p, Vec even, Vec odd) {
+  const __m128i low = _mm_and_si128(_mm_cvtps_epi32(even), _mm_set1_epi32(0xffff));
+  const __m128i words = _mm_or_si128(low, _mm_slli_epi32(_mm_cvtps_epi32(odd), 16));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
 }
 
 }  // namespace

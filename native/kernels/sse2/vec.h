@@ -97,8 +97,8 @@ inline void TransposeSquare(const float* const* rows, int64_t count, float* out,
 }
 
 // Hints: any address is allowed
-inline void PrefetchL1(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
-inline void PrefetchL2(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
+__attribute__((always_inline)) inline void PrefetchL1(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+__attribute__((always_inline)) inline void PrefetchL2(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
 
 }  // namespace
 }  // namespace vitrine::VITRINE_ISA_NAMESPACE

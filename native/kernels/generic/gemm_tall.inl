@@ -1,0 +1,76 @@
+// Tall tiles of the epilogues that blocks use most: their sums never leave the registers, which saves a store and a load of each. All
+// others go through memory (gemm.inl), as a function for each height and epilogue is much code. Before it: tile.inl, activation.inl; after
+// it: gemm.inl.
+
+namespace vitrine::VITRINE_ISA_NAMESPACE {
+namespace {
+
+constexpr int kTallHeights = 3;  // calls of 85 rows or more have no shorter tiles of 14
+
+// c = activation(sum), as bf16
+template <Activation kind>
+struct StoreRows {
+  template <class Finish, class Sum, int R>
+  VITRINE_INLINE static void Put(const GemmCall& call, int64_t row, int64_t panel, const Sum (&sum)[R][kTileVecs]) {
+    auto* c = static_cast<uint16_t*>(call.c) + row * call.ldc + panel * kColumns;
+    const Finish finish(call, panel);
+    VITRINE_UNROLL
+    for (int r = 0; r < R; r++) {
+      Vec x[kTileVecs];
+      VITRINE_EACH(kTileVecs) x[m] = finish.Of(sum[r][m], row + r, m);
+      ActivationTag<kind, true>::Of(x);
+      VITRINE_EACH(kTileVecs) StoreBf16(c + r * call.ldc + m * kLanes, x[m]);
+    }
+  }
+};
+
+// c += scale · sum
+template <bool scaled>
+struct AddRows {
+  template <class Finish, class Sum, int R>
+  VITRINE_INLINE static void Put(const GemmCall& call, int64_t row, int64_t panel, const Sum (&sum)[R][kTileVecs]) {
+    float* c = static_cast<float*>(call.c) + row * call.ldc + panel * kColumns;
+    const Finish finish(call, panel);
+    VITRINE_UNROLL
+    for (int r = 0; r < R; r++) {
+      VITRINE_EACH(kTileVecs) {
+        float* at = c + r * call.ldc + m * kLanes;
+        const Vec x = finish.Of(sum[r][m], row + r, m);
+        Store(at, scaled ? MulAdd(Load(call.scale + panel * kColumns + m * kLanes), x, Load(at)) : Add(Load(at), x));
+      }
+    }
+  }
+};
+
+template <class Dot>
+using TallTile = void (*)(const GemmCall& call, const typename Dot::Right* weights, int64_t length, int64_t row, int64_t panel);
+
+template <class Dot, class Finish, class Rows, int R>
+void RunTallTile(const GemmCall& call, const typename Dot::Right* weights, int64_t length, int64_t row, int64_t panel) {
+  const int64_t lda = call.lda / Dot::kUnit;
+  decltype(Dot::None()) sum[R][kTileVecs];
+  MultiplyTile<Dot, R, kTileVecs>(static_cast<const typename Dot::Left*>(call.a) + row * lda, lda, weights, length, sum);
+  VITRINE_UNROLL
+  for (int r = 0; r < R; r++) VITRINE_EACH(kTileVecs) Dot::KeepInRegister(sum[r][m]);
+  Rows::template Put<Finish>(call, row, panel, sum);
+}
+
+// By how many rows a tile has less than the most
+template <class Dot, class Finish, class Rows>
+constexpr TallTile<Dot> kTallTiles[kTallHeights] = {RunTallTile<Dot, Finish, Rows, kTileRows>,
+                                                    RunTallTile<Dot, Finish, Rows, kTileRows - 1>,
+                                                    RunTallTile<Dot, Finish, Rows, kTileRows - 2>};
+
+// Those of the call's epilogue, or null
+template <class Dot, class Finish>
+const TallTile<Dot>* TallTiles(const GemmCall& call) {
+  if (call.epilogue == Epilogue::kResidual)
+    return call.scale != nullptr ? kTallTiles<Dot, Finish, AddRows<true>> : kTallTiles<Dot, Finish, AddRows<false>>;
+  if (call.epilogue != Epilogue::kStore || call.c_number != Number::kBf16) return nullptr;
+  if (call.activation == Activation::kNone) return kTallTiles<Dot, Finish, StoreRows<Activation::kNone>>;
+  if (call.activation == Activation::kGelu) return kTallTiles<Dot, Finish, StoreRows<Activation::kGelu>>;
+  return nullptr;
+}
+
+}  // namespace
+}  // namespace vitrine::VITRINE_ISA_NAMESPACE
