@@ -33,4 +33,20 @@ class Arena {
   size_t total_ = 0;  // of all allocations since Reset
 };
 
+// Lays pieces one behind another into memory that somebody else owns, each 64-byte aligned; without memory it only counts.
+class Pieces {
+ public:
+  explicit Pieces(void* memory) : memory_(reinterpret_cast<intptr_t>(memory)) {}
+  void* Take(int64_t bytes) {
+    const int64_t at = taken_;
+    taken_ += (bytes + 63) / 64 * 64;
+    return reinterpret_cast<void*>(memory_ + at);
+  }
+  int64_t taken() const { return taken_; }
+
+ private:
+  intptr_t memory_;
+  int64_t taken_ = 0;
+};
+
 }  // namespace vitrine

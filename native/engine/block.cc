@@ -84,20 +84,15 @@ int64_t RowBuffers::Lay(const Weights& w, int64_t rows, void* memory) {
   const int64_t columns = w.kernels->gemm.columns, inner = w.heads * w.head_dim;
   normed_stride = PaddedStride(w.dim, columns);
   hidden_stride = PaddedStride(std::max(inner, w.mlp_width), columns);
-  int64_t taken = 0;
-  const auto take = [&](int64_t bytes) {
-    const int64_t at = taken;
-    taken += Ceil(bytes, 64) * 64;
-    return reinterpret_cast<void*>(reinterpret_cast<intptr_t>(memory) + at);
-  };
+  Pieces pieces(memory);
   const bool floats = w.precision == Precision::kFp32 || w.kernels->gemm_bf16.input == Number::kF32;
   const int64_t widest = BytesOf(floats ? Number::kF32 : Number::kBf16);
-  normed = take(rows * normed_stride * widest);
-  hidden = take(rows * hidden_stride * widest);
-  bytes = take(w.precision == Precision::kInt8 ? rows * hidden_stride : 0);
-  scale = static_cast<float*>(take(rows * int64_t(sizeof(float))));
-  zero = static_cast<int32_t*>(take(rows * int64_t(sizeof(int32_t))));
-  return taken;
+  normed = pieces.Take(rows * normed_stride * widest);
+  hidden = pieces.Take(rows * hidden_stride * widest);
+  bytes = pieces.Take(w.precision == Precision::kInt8 ? rows * hidden_stride : 0);
+  scale = static_cast<float*>(pieces.Take(rows * int64_t(sizeof(float))));
+  zero = static_cast<int32_t*>(pieces.Take(rows * int64_t(sizeof(int32_t))));
+  return pieces.taken();
 }
 
 bool Activations::Take(const Weights& w, int64_t token_count, Arena& arena) {
@@ -133,21 +128,34 @@ bool Activations::Take(const Weights& w, int64_t token_count, Arena& arena) {
 
 int64_t Blocks::FirstPair(int64_t tokens) const { return tokens - w_.prefix_rows < kFewestPatchesInPairs ? tokens : w_.prefix_rows; }
 
+// What `rows` of a block need of its qkv.
+struct Blocks::Wanted {
+  bool classes;              // the norm of all rows as floats, for class rows
+  bool keys;                 // keys and values of all rows
+  bool floats;               // the product reads the floats of `classes`
+  PanelRange queries, rest;  // panels of the queries, of keys and values
+};
+
+Blocks::Wanted Blocks::Want(const PackedBlock& block, const BlockRows& rows) const {
+  const int64_t inner = w_.heads * w_.head_dim, columns = block.qkv.gemm->columns;
+  const bool classes = rows.queries.Touches({0, block.class_rows});
+  return {.classes = classes,
+          .keys = rows.ReadKeys(block),
+          .floats = classes && block.qkv.gemm->input == Number::kF32,
+          .queries = {0, Ceil(inner, columns)},
+          .rest = {inner / columns, block.qkv.panel_count}};
+}
+
 bool Blocks::Begin(const PackedBlock& block, const BlockRows& rows) const {
   const RowSet all = RowSet::All(a_.heads.tokens);
-  Matrix normed = a_.rows.Normed(block.qkv.gemm->input);
-  const bool classes = rows.queries.Touches({0, block.class_rows}), keys = rows.ReadKeys(block);
-  if (classes) stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, a_.class_rows.x, all);
-  if (classes && normed.number == Number::kF32) {
-    normed = a_.class_rows.x;
-  } else {
-    stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, normed, keys ? all : rows.queries);
-  }
+  const Wanted wanted = Want(block, rows);
+  const Matrix x = a_.class_rows.x, normed = wanted.floats ? x : a_.rows.Normed(block.qkv.gemm->input);
+  if (wanted.classes) stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, x, all);
+  if (!wanted.floats) stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, normed, wanted.keys ? all : rows.queries);
   const Product qkv{Stage::kQkv, block.qkv, normed, a_.qkv, Epilogue::kStore};
   if (block.qkv.in_pairs) return stages_.MultiplyInPairs(qkv, all, FirstPair(a_.heads.tokens));
-  const int64_t inner = w_.heads * w_.head_dim, columns = block.qkv.gemm->columns;
-  stages_.Multiply(qkv, rows.queries, keys ? AllPanels(block.qkv) : PanelRange{0, Ceil(inner, columns)});
-  if (keys) stages_.Multiply(qkv, rows.queries.Rest(a_.heads.tokens), {inner / columns, block.qkv.panel_count});
+  stages_.Multiply(qkv, rows.queries, wanted.keys ? AllPanels(block.qkv) : wanted.queries);
+  if (wanted.keys) stages_.Multiply(qkv, rows.queries.Rest(a_.heads.tokens), wanted.rest);
   return true;
 }
 
@@ -155,24 +163,21 @@ bool Blocks::Begin(const PackedBlock& block, const BlockRows& rows) const {
 void Blocks::BeginRows(const PackedBlock& block, const BlockRows& rows, const RowBuffers& buffers, RowRange range, int64_t first_pair,
                        void* scratch) const {
   const OnThisThread here{w_, range.size(), first_pair, scratch};
+  const Wanted wanted = Want(block, rows);
   const Matrix tokens = a_.tokens.From(range.begin), x = a_.class_rows.x.From(range.begin);
-  Matrix normed = buffers.Normed(block.qkv.gemm->input);
-  const bool classes = rows.queries.Touches({0, block.class_rows}), keys = rows.ReadKeys(block);
-  const bool floats = classes && normed.number == Number::kF32;
-  if (classes) here.Norm(block.norm1, tokens, x);
-  if (floats) normed = x;
-  if (keys && !floats) here.Norm(block.norm1, tokens, normed);
+  const Matrix normed = wanted.floats ? x : buffers.Normed(block.qkv.gemm->input);
+  if (wanted.classes) here.Norm(block.norm1, tokens, x);
+  if (wanted.keys && !wanted.floats) here.Norm(block.norm1, tokens, normed);
   const Product qkv{Stage::kQkv, block.qkv, normed, a_.qkv.From(range.begin), Epilogue::kStore};
   if (block.qkv.in_pairs) return static_cast<void>(here.Multiply(qkv));
-  const int64_t inner = w_.heads * w_.head_dim, columns = block.qkv.gemm->columns;
   for (const RowRange& asked : rows.queries.ranges()) {
     const RowRange both{std::max(asked.begin, range.begin), std::min(asked.end, range.end)};
     if (both.size() <= 0) continue;
     const RowRange local{both.begin - range.begin, both.end - range.begin};
-    if (!keys && !floats) NormRows(*w_.kernels, block.norm1, w_.eps, w_.dim, tokens, normed, local);
-    MultiplyRows(qkv, local, {0, Ceil(inner, columns)});
+    if (!wanted.keys && !wanted.floats) NormRows(*w_.kernels, block.norm1, w_.eps, w_.dim, tokens, normed, local);
+    MultiplyRows(qkv, local, wanted.queries);
   }
-  if (keys) MultiplyRows(qkv, {0, range.size()}, {inner / columns, block.qkv.panel_count});
+  if (wanted.keys) MultiplyRows(qkv, {0, range.size()}, wanted.rest);
 }
 
 bool Blocks::Run(const PackedBlock& block, const BlockRows& rows, const PackedBlock* next, const BlockRows& next_rows) const {

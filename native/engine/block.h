@@ -73,6 +73,8 @@ class Blocks {
  private:
   [[nodiscard]] bool Merge(const PackedBlock& block, int64_t merged) const;
   [[nodiscard]] bool FinishRows(const PackedBlock& block, bool projected, const PackedBlock* next, const BlockRows& next_rows) const;
+  struct Wanted;
+  Wanted Want(const PackedBlock& block, const BlockRows& rows) const;
   void BeginRows(const PackedBlock& block, const BlockRows& rows, const RowBuffers& buffers, RowRange range, int64_t first_pair,
                  void* scratch) const;
 

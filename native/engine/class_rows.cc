@@ -2,8 +2,9 @@
 #include "class_rows.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
+
+#include "arena.h"
 
 namespace vitrine {
 namespace {
@@ -18,22 +19,17 @@ struct GroupScratch {
 
   int64_t Lay(const Kernels& kernels, const PackedBlock& block, const Stages::Heads& all, int64_t heads, int64_t dim, void* memory) {
     const int64_t columns = block.qkv.gemm->columns;
-    int64_t taken = 0;
-    const auto take = [&](int64_t bytes) {
-      const int64_t at = taken;
-      taken += Ceil(bytes, 64) * 64;
-      return reinterpret_cast<void*>(reinterpret_cast<intptr_t>(memory) + at);
-    };
+    Pieces pieces(memory);
     const auto matrix = [&](int64_t rows, int64_t width, Number number) {
       const int64_t stride = PaddedStride(width, columns);
-      return Matrix{take(rows * stride * BytesOf(number)), stride, number};
+      return Matrix{pieces.Take(rows * stride * BytesOf(number)), stride, number};
     };
     query = matrix(1, all.head_dim, block.class_keys.gemm->input);
     u = matrix(heads, dim, Number::kF32);
     means = matrix(heads, dim, block.qkv.gemm->input);
     values = matrix(1, all.head_dim + 2 * columns, all.attention->input);
-    kernel = take(kernels.class_attention.scratch_bytes(all.tokens, dim, heads));
-    return taken;
+    kernel = pieces.Take(kernels.class_attention.scratch_bytes(all.tokens, dim, heads));
+    return pieces.taken();
   }
 };
 
@@ -59,7 +55,7 @@ void AttendGroup(const Kernels& kernels, const PackedBlock& block, const Stages:
                                  .tokens = all.tokens,
                                  .dim = dim,
                                  .heads = end - first,
-                                 .scale = float(1 / std::sqrt(double(head_dim))),
+                                 .scale = all.scale(),
                                  .key_bias = all.key_bias,
                                  .weights = row == 0 ? rows.weights + first * all.tokens : nullptr,
                                  .out = scratch.means.data,

@@ -2,7 +2,6 @@
 #include "stages.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace vitrine {
 namespace {
@@ -183,7 +182,7 @@ AttentionCall HeadCall(const Stages::Heads& heads, Matrix qkv, int64_t head, voi
           .head_dim = heads.head_dim,
           .query_begin = 0,
           .query_end = 0,
-          .scale = float(1 / std::sqrt(double(heads.head_dim))),
+          .scale = heads.scale(),
           .key_bias = heads.key_bias,
           .out = nullptr,
           .ldo = 0,

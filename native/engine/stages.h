@@ -3,6 +3,7 @@
 // that depends on the inner length alone.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 
 #include "row_calls.h"
@@ -38,7 +39,8 @@ struct Stages {
     const Attention* attention;
     void* key_panels;  // of all heads
     void* value_panels;
-    const float* key_bias = nullptr;  // [tokens], added to the scores of every head; null: none
+    const float* key_bias = nullptr;                                        // [tokens], added to the scores of every head; null: none
+    float scale() const { return float(1 / std::sqrt(double(head_dim))); }  // of the scores
     void* keys(int64_t head) const { return static_cast<std::byte*>(key_panels) + head * attention->key_bytes(tokens, head_dim); }
     void* values(int64_t head) const { return static_cast<std::byte*>(value_panels) + head * attention->value_bytes(tokens, head_dim); }
   };

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Random } from '../support/seed'
 import { around, padded, vitProducts } from '../support/shapes'
 import { expectSameBits, expectWithin, norm, reduction, roundoff } from '../support/tolerance'
-import { Activation, Epilogue, type GemmCall, type Isa, isas, kernels, panelsOf, panelWidth } from './kernels'
+import { Activation, Epilogue, type GemmCall, type Isa, inFourCalls, isas, kernels, panelsOf, panelWidth } from './kernels'
 
 interface Case {
   m: number
@@ -140,16 +140,7 @@ describe.each(isas)('gemm on $name', (isa) => {
       expectSameBits(c, whole, 'rows alone', random.seed)
       for (let round = 0; round < 6; round++) {
         const [row, panel] = [random.int(0, m + 1), random.int(0, panels + 1)]
-        let split = call.c
-        for (const [rowBegin, rowEnd] of [
-          [0, row],
-          [row, m],
-        ] as const)
-          for (const [panelBegin, panelEnd] of [
-            [panel, panels],
-            [0, panel],
-          ] as const)
-            split = kernels.gemm(isa.name, { ...call, c: split, rowBegin, rowEnd, panelBegin, panelEnd })
+        const split = inFourCalls(isa, call, row, panel, panels)
         expectSameBits(split, whole, `split at row ${row}, panel ${panel}`, random.seed)
       }
     }

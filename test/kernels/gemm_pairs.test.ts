@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Random } from '../support/seed'
 import { padded } from '../support/shapes'
 import { expectSameBits, expectWithin, norm, reduction, roundoff } from '../support/tolerance'
-import { Activation, Epilogue, type GemmCall, type Isa, isas, kernels, panelsOf, panelWidth } from './kernels'
+import { Activation, Epilogue, type GemmCall, type Isa, inFourCalls, isas, kernels, panelsOf, panelWidth } from './kernels'
 
 interface Case {
   epilogue: Epilogue
@@ -104,16 +104,7 @@ describe.each(isas)('gemm in pairs on $name', (isa) => {
       expectSameBits(c, whole, 'pairs alone', random.seed)
       for (let panel = 0; panel <= half; panel++) {
         const cut = 1 + 2 * random.int(0, Math.floor(m / 2))
-        let split = call.c
-        for (const [rowBegin, rowEnd] of [
-          [0, cut],
-          [cut, m],
-        ] as const)
-          for (const [panelBegin, panelEnd] of [
-            [panel, half],
-            [0, panel],
-          ] as const)
-            split = kernels.gemm(isa.name, { ...call, c: split, rowBegin, rowEnd, panelBegin, panelEnd })
+        const split = inFourCalls(isa, call, cut, panel, half)
         expectSameBits(split, whole, `split at row ${cut}, panel ${panel}`, random.seed)
       }
     }

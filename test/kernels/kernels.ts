@@ -196,5 +196,20 @@ export const standIns = kernels.standIns().filter((isa) => isa.supported && isa.
 export const panelsOf = (isa: Isa, n: number, epilogue: Epilogue): number =>
   Math.ceil((epilogue === Epilogue.Glu ? n / 2 : n) / panelWidth(isa, epilogue))
 
+/** c of a product computed in four calls: cut at a row and at one of `panels`, in no order. */
+export function inFourCalls(isa: Isa, call: GemmCall, row: number, panel: number, panels: number): Float32Array {
+  let c = call.c
+  for (const [rowBegin, rowEnd] of [
+    [call.rowBegin, row],
+    [row, call.rowEnd],
+  ] as const)
+    for (const [panelBegin, panelEnd] of [
+      [panel, panels],
+      [0, panel],
+    ] as const)
+      c = kernels.gemm(isa.name, { ...call, c, rowBegin, rowEnd, panelBegin, panelEnd })
+  return c
+}
+
 /** Columns of c that a panel writes. */
 export const panelWidth = (isa: Isa, epilogue: Epilogue): number => (epilogue === Epilogue.Glu ? isa.columns / 2 : isa.columns)

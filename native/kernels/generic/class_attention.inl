@@ -1,5 +1,5 @@
 // class_attention.h over the register tile: scores of a tile of tokens with heads side by side in the lanes, softmax over tokens by lane,
-// then a tile of heads times two vectors of channels, over all tokens. Before it: tile.inl, pack.inl, activation.inl.
+// then a tile of heads times two vectors of channels, over all tokens. Before it: tile.inl, pack.inl, activation.inl, quantize.inl.
 // Letters: T tokens, D width, W lanes that the heads of a group take (one vector or two).
 
 #include <cmath>  // INFINITY
@@ -72,10 +72,7 @@ inline void PutMean(const ClassAttentionCall& call, int64_t head, int64_t d, int
     return count == kLanes ? Store(out, mean) : StorePart(out, count, mean);
   }
   uint16_t* out = static_cast<uint16_t*>(call.out) + head * call.ldo + d;
-  if (count == kLanes) return StoreBf16(out, mean);
-  uint16_t last[kLanes];
-  StoreBf16(last, mean);
-  for (int64_t i = 0; i < RoundUp(count, 2); i++) out[i] = i < count ? last[i] : uint16_t{0};
+  count == kLanes ? StoreBf16(out, mean) : StoreBf16Part(out, count, mean);
 }
 
 // Means of R heads in V vectors of channels from d on, of which `last` are in the last vector

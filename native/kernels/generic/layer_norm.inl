@@ -62,11 +62,7 @@ void LayerNorm(const LayerNormCall& call) {
           uint16_t* y = static_cast<uint16_t*>(call.y) + m * call.ldy;
           int64_t d = 0;
           for (; d + kLanes <= dim; d += kLanes) StoreBf16(y + d, value(d, kLanes));
-          if (d < dim) {
-            uint16_t last[kLanes];
-            StoreBf16(last, value(d, dim - d));
-            for (int64_t i = 0; i < RoundUp(dim - d, 2); i++) y[d + i] = i < dim - d ? last[i] : uint16_t{0};
-          }
+          if (d < dim) StoreBf16Part(y + d, dim - d, value(d, dim - d));
         });
         break;
       case Number::kU8:

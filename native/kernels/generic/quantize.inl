@@ -66,6 +66,13 @@ inline Vec LoadBf16Part(const uint16_t* p, int64_t count) {
   return LoadBf16(lanes);
 }
 
+// count < kLanes values as bf16, and zeros up to a whole unit of two
+inline void StoreBf16Part(uint16_t* p, int64_t count, Vec x) {
+  uint16_t lanes[kLanes];
+  StoreBf16(lanes, x);
+  for (int64_t i = 0; i < RoundUp(count, 2); i++) p[i] = i < count ? lanes[i] : uint16_t{0};
+}
+
 // A row of floats
 struct FloatRow {
   const float* x;
