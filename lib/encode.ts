@@ -3,6 +3,7 @@
 import type { Step } from './batch'
 import type { FeaturesTrace } from './diagnostics'
 import type { Runner } from './engine'
+import { giveBack } from './image/copies'
 import { decode } from './image/decode'
 import type { CapturedImage } from './image/input'
 import { geometry } from './image/pipeline'
@@ -32,6 +33,7 @@ export async function encodeImage(
   const input = pixels ? asPixels(image) : await picture(image, run, step, trace)
   if (step.cancelled) return
   await settle(runner.run(input, sinks, row, pixels ? burst : 1), step, trace)
+  letGo(image)
 }
 
 /** Writes the uint8 crop that the encoder would see into row `row` of `sink`. */
@@ -46,6 +48,12 @@ export async function cropImage(
   const input = await picture(image, run, step, trace)
   if (step.cancelled) return
   await settle(native().crop(input, sink, row), step, trace)
+  letGo(image)
+}
+
+/** What was captured as a copy is computed: nobody reads it any more. */
+function letGo(image: CapturedImage): void {
+  if (image.kind === 'pixels' || image.kind === 'raw') giveBack(image.data)
 }
 
 const asPixels = (image: CapturedImage & { kind: 'pixels' }): NativePixels => ({

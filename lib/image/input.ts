@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url'
 import { types } from 'node:util'
 import { VitrineError } from '../errors'
+import { copyBytes, copyFloats } from './copies'
 
 /** Raw pixels, row by row; 1 grey, 3 RGB, 4 RGBA. */
 export interface RawPixels {
@@ -118,7 +119,7 @@ function captureRaw(image: Record<string, unknown>, name: string): CapturedImage
       `${name}: expected a Uint8Array of ${width} × ${height} × ${channels} = ${expected} bytes as data, found ${found}`,
     )
   }
-  return { kind: 'raw', name, data: copy(bytes), width, height, channels }
+  return { kind: 'raw', name, data: copyBytes(bytes), width, height, channels }
 }
 
 /** [B, 3, H, W] → B images, each with a copy of its own, so that one can be let go while others wait. */
@@ -143,7 +144,7 @@ function capturePixelValues(input: Record<string, unknown>): CapturedImage[] {
   }
   const images: CapturedImage[] = []
   for (let i = 0; i < batch; i++) {
-    const own = new Float32Array(data.subarray(i * length, (i + 1) * length))
+    const own = copyFloats(data.subarray(i * length, (i + 1) * length))
     images.push({ kind: 'pixels', name: `image ${i} (pixel values)`, data: own, width, height })
   }
   return images
