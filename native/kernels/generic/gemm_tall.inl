@@ -43,13 +43,14 @@ struct AddRows {
 };
 
 template <class Dot>
-using TallTile = void (*)(const GemmCall& call, const typename Dot::Right* weights, int64_t length, int64_t row, int64_t panel);
+using TallTile = void (*)(const GemmCall& call, const typename Dot::Right* weights, int64_t length, int64_t row, int64_t panel,
+                          Later later);
 
 template <class Dot, class Finish, class Rows, int R>
-void RunTallTile(const GemmCall& call, const typename Dot::Right* weights, int64_t length, int64_t row, int64_t panel) {
+void RunTallTile(const GemmCall& call, const typename Dot::Right* weights, int64_t length, int64_t row, int64_t panel, Later later) {
   const int64_t lda = call.lda / Dot::kUnit;
   decltype(Dot::None()) sum[R][kTileVecs];
-  MultiplyTile<Dot, R, kTileVecs>(static_cast<const typename Dot::Left*>(call.a) + row * lda, lda, weights, length, sum);
+  MultiplyTile<Dot, R, kTileVecs>(static_cast<const typename Dot::Left*>(call.a) + row * lda, lda, weights, length, sum, later);
   VITRINE_UNROLL
   for (int r = 0; r < R; r++) VITRINE_EACH(kTileVecs) Dot::KeepInRegister(sum[r][m]);
   Rows::template Put<Finish>(call, row, panel, sum);

@@ -42,10 +42,24 @@ struct FloatDot {
   static void StoreSum(float* out, Vec sum) { Store(out, sum); }
 };
 
+// What is multiplied after this panel, and comes from outer caches or from memory: a part of it goes into L2 in each step of k. Bytes a
+// step may be fewer than a line has, and then it is asked for several times.
+struct Later {
+  const char* at;
+  int64_t step;
+  VITRINE_INLINE void Fetch() {
+    PrefetchL2(reinterpret_cast<const float*>(at));
+    at += step;
+  }
+};
+struct NothingLater {
+  VITRINE_INLINE void Fetch() {}
+};
+
 // A tile's sums in registers: sum[r][v] = Σ a[r·lda + i]·panel[i][v] for r < R, v < V, i ascending.
-template <class Dot, int R, int V>
+template <class Dot, int R, int V, class After>
 VITRINE_INLINE void MultiplyTile(const typename Dot::Left* a, int64_t lda, const typename Dot::Right* panel, int64_t length,
-                                 decltype(Dot::None()) (&sum)[R][V]) {
+                                 decltype(Dot::None()) (&sum)[R][V], After after) {
   VITRINE_UNROLL
   for (int r = 0; r < R; r++) {
     VITRINE_UNROLL
@@ -73,17 +87,18 @@ VITRINE_INLINE void MultiplyTile(const typename Dot::Left* a, int64_t lda, const
       VITRINE_UNROLL
       for (int v = 0; v < V; v++) sum[r][v] = Dot::Step(value, weights[v], sum[r][v]);
     }
+    after.Fetch();
     VITRINE_UNROLL
     for (int g = 0; g < kGroups; g++) group[g]++;
   }
 }
 
 // The same into memory: sums[r·ld_sums + v·kLanes + lane].
-template <class Dot, int R, int V>
+template <class Dot, int R, int V, class After>
 void Tile(const typename Dot::Left* a, int64_t lda, const typename Dot::Right* panel, int64_t length, typename Dot::Out* sums,
-          int64_t ld_sums) {
+          int64_t ld_sums, After after) {
   decltype(Dot::None()) sum[R][V];
-  MultiplyTile<Dot, R, V>(a, lda, panel, length, sum);
+  MultiplyTile<Dot, R, V>(a, lda, panel, length, sum, after);
   VITRINE_UNROLL
   for (int r = 0; r < R; r++) {
     VITRINE_UNROLL
@@ -92,13 +107,13 @@ void Tile(const typename Dot::Left* a, int64_t lda, const typename Dot::Right* p
 }
 
 // The tile of that many rows, 1 ≤ rows ≤ kTileRows
-template <class Dot, int V = kTileVecs, int R = kTileRows>
+template <class Dot, int V = kTileVecs, int R = kTileRows, class After = NothingLater>
 void TileRows(int64_t rows, const typename Dot::Left* a, int64_t lda, const typename Dot::Right* panel, int64_t length,
-              typename Dot::Out* sums, int64_t ld_sums) {
+              typename Dot::Out* sums, int64_t ld_sums, After after = {}) {
   if (rows == R) {
-    Tile<Dot, R, V>(a, lda, panel, length, sums, ld_sums);
+    Tile<Dot, R, V>(a, lda, panel, length, sums, ld_sums, after);
   } else if constexpr (R > 1) {
-    TileRows<Dot, V, R - 1>(rows, a, lda, panel, length, sums, ld_sums);
+    TileRows<Dot, V, R - 1>(rows, a, lda, panel, length, sums, ld_sums, after);
   }
 }
 
