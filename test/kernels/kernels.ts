@@ -10,6 +10,7 @@ export enum Activation {
   Relu,
   Silu,
   Tanh,
+  GeluForBytes,
 }
 
 export enum Epilogue {

@@ -91,8 +91,9 @@ function compare(isa: Isa, call: NarrowGemmCall, n: number, sum: (row: number, w
   const size = (row: number, w: number) => Math.abs(sums[row * bare.ldc + w]!)
   // A result in bf16: half a unit of rounding on both sides, and rough activations (2⁻¹⁰); in floats their own formula.
   const relative = call.cNumber === 1 ? 2 * half + 2 ** -10 : 1e-5
+  const absolute = call.activation === Activation.GeluForBytes ? 2e-4 : 1e-7
   const bound = (row: number, column: number) => {
-    const first = 1.2 * sum(row, column) + relative * size(row, column) + 1e-7
+    const first = 1.2 * sum(row, column) + relative * size(row, column) + absolute
     if (call.epilogue === Epilogue.Residual)
       return Math.abs(call.scale?.[column] ?? 1) * first + 1e-6 * Math.abs(call.c[row * call.ldc + column]!) + 1e-6
     if (call.epilogue === Epilogue.Store) return first
@@ -122,6 +123,7 @@ const kinds: Kind[] = [
   { epilogue: Epilogue.Store, cNumber: 1 },
   { epilogue: Epilogue.Store, activation: Activation.Gelu },
   { epilogue: Epilogue.Store, activation: Activation.Gelu, cNumber: 1 },
+  { epilogue: Epilogue.Store, activation: Activation.GeluForBytes, cNumber: 1 },
   { epilogue: Epilogue.Store, activation: Activation.GeluTanh, cNumber: 1 },
   { epilogue: Epilogue.Store, activation: Activation.QuickGelu, cNumber: 1 },
   { epilogue: Epilogue.Residual },
