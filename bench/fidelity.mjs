@@ -1,6 +1,6 @@
 // What a narrow dtype costs: the CLS vectors of bf16 and int8 beside fp32, over crops of the example photographs.
 //
-//     node bench/fidelity.mjs [--checkpoint folder] [--dtypes bf16,int8] [--photos folder]
+//     node bench/fidelity.mjs [--checkpoint folder] [--dtypes bf16,int8] [--photos folder] [--seeds 1,2,3]
 //
 // 12 crops of each photograph (inputs/crops.mjs). Prints the least and the mean cosine to fp32, and for how many crops the nearest neighbour
 // among the others is the same. Crops of one photograph are each other's likeliest neighbours, so the last figure is strict. Needs a build
@@ -18,6 +18,7 @@ const { values } = parseArgs({
   options: {
     checkpoint: { type: 'string', default: join(root, 'models', 'default') },
     dtypes: { type: 'string', default: 'bf16,int8' },
+    seeds: { type: 'string', default: '1' },
     photos: { type: 'string', default: join(root, 'examples', 'photos') },
   },
 })
@@ -29,13 +30,14 @@ async function vectors(images, dtype) {
   return Array.from({ length: dims[0] }, (_, i) => data.subarray(i * dims[1], (i + 1) * dims[1]))
 }
 
-const images = await crops(values.photos)
-const exact = await vectors(images, 'fp32')
-console.log(`${values.checkpoint}: ${images.length} crops`)
-for (const dtype of values.dtypes.split(',')) {
-  const found = await vectors(images, dtype)
-  const { least, mean, same } = compare(found, exact)
-  console.log(
-    `${dtype}: cosine to fp32 min ${least.toFixed(6)}, mean ${mean.toFixed(6)}; nearest neighbour the same for ${same} of ${images.length}`,
-  )
+for (const seed of values.seeds.split(',').map(Number)) {
+  const images = await crops(values.photos, seed)
+  const exact = await vectors(images, 'fp32')
+  console.log(`${values.checkpoint}: ${images.length} crops, seed ${seed}`)
+  for (const dtype of values.dtypes.split(',')) {
+    const { least, mean, same } = compare(await vectors(images, dtype), exact)
+    console.log(
+      `${dtype}: cosine to fp32 min ${least.toFixed(6)}, mean ${mean.toFixed(6)}; nearest neighbour the same for ${same} of ${images.length}`,
+    )
+  }
 }

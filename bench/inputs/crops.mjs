@@ -1,4 +1,4 @@
-// Crops of photographs that fidelity is measured on: 12 of each, 15 to 90 % of its area, half of them mirrored, from mulberry32 with seed 1.
+// Crops of photographs that fidelity is measured on: 12 of each, 15 to 90 % of its area, half of them mirrored, from mulberry32.
 // Read by fidelity.mjs and merging.mjs.
 import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -19,8 +19,8 @@ function random(seed) {
 }
 
 /** Raw pixels, as features() takes them. */
-export async function crops(folder) {
-  const next = random(1)
+export async function crops(folder, seed = 1) {
+  const next = random(seed)
   const images = []
   const names = readdirSync(folder)
     .filter((name) => /\.(jpe?g|png|webp)$/i.test(name))

@@ -136,13 +136,11 @@ void Packer::Check(const Tensor& tensor, int64_t values, const char* role) {
   if (Status status = reader_.Check(tensor, values, role); !status.ok()) Fail(std::move(status));
 }
 
-// In int8 two parts stay bf16 (docs/numerics.md has what each gives): the first MLP's fc1, whose inputs, closest to the pixels, are the
-// hardest to quantise; and the last block, which costs nothing where the CLS row alone is computed there.
+// In int8 the last block stays bf16 (docs/numerics.md has what that gives), which costs nothing where the CLS row alone is computed there.
 const Gemm& Packer::GemmOf(size_t block, Part part) const {
   if (precision_ == Precision::kFp32) return kernels_.gemm;
-  const bool first = block == 0 && part == Part::kFc1;
   const bool last = block + 1 == spec_.blocks.size() && (part != Part::kQkv || spec_.prefix_rows() > 0);
-  return precision_ == Precision::kBf16 || first || last ? kernels_.gemm_bf16 : kernels_.gemm_int8;
+  return precision_ == Precision::kBf16 || last ? kernels_.gemm_bf16 : kernels_.gemm_int8;
 }
 
 void Packer::LayLinear(const Linear& linear, const Tensor* layer_scale, int64_t n, int64_t k, Order order, const Gemm& gemm,

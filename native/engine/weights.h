@@ -96,7 +96,7 @@ struct LoadProgress {
 };
 
 // Every change of the bytes that are packed, or of where they lie, makes it larger: entries of the packed cache carry it.
-constexpr int kPackingVersion = 4;
+constexpr int kPackingVersion = 5;
 
 // From the cache where it has these weights; else reads and packs, and gives the cache what it had not. On every thread of the team.
 // ERR_ABORTED soon after *cancelled.
