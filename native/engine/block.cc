@@ -8,8 +8,8 @@
 namespace vitrine {
 namespace {
 
-// A panel is read once per chunk, from the cache that holds the weights, or from memory: an image of 224 pixels whole (197 rows) takes 0.5 to
-// 1.2 % less time than in halves, although what lies between two steps then leaves L2; in quarters it takes 1 % more.
+// A panel is read once per chunk, from the cache that holds the weights, or from memory: an image of 224 pixels whole (197 rows) takes 0.5
+// to 1.2 % less time than in halves, although what lies between two steps then leaves L2; in quarters it takes 1 % more.
 constexpr int64_t kRowsPerChunk = 200;
 
 // Rows in pairs take 1.06 to 1.1 times as much per row where there are 25 of them, as much where there are 45, and less with more.

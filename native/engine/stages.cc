@@ -139,7 +139,9 @@ bool Stages::EmbedPatches(const Weights& weights, const Image& image, const floa
   const PackedLinear& linear = image.bytes != nullptr ? weights.patch_bytes : weights.patch_planes;
   const int64_t patches = int64_t(image.height / weights.patch_height) * (image.width / weights.patch_width);
   const RowSet all = RowSet::All(patches);
-  const RowCuts cuts(all, kernels.gemm.rows, Ceil(patches, 4 * team.width() * kernels.gemm.rows));
+  // All panels are read once per chunk: several chunks a thread only where threads must end together.
+  const int64_t chunks = team.width() > 1 ? 4 * team.width() : 1;
+  const RowCuts cuts(all, kernels.gemm.rows, Ceil(patches, chunks * kernels.gemm.rows));
   const int64_t scratch_bytes = weights.patch_embed->scratch_bytes(linear.k);
   return team.ForEach(cuts.count(), scratch_bytes, [&](int64_t chunk, void* scratch) {
     const RowRange range = cuts[chunk];

@@ -110,15 +110,11 @@ void RunGemm(const GemmCall& call) {
   const int64_t length = (call.k + Dot::kUnit - 1) / Dot::kUnit, lda = call.lda / Dot::kUnit;
   const TallTile<Dot>* tall = nullptr;
   if constexpr (Dot::kStaysInRegisters) tall = TallTiles<Dot, Finish>(call);
-  // All tiles of a panel together fetch the next one.
-  const int64_t steps = (call.row_end - call.row_begin + kTileRows - 1) / kTileRows * length;
-  const int64_t bytes = length * kColumns * int64_t(sizeof(typename Dot::Right)), each_step = steps > 0 ? (bytes + steps - 1) / steps : 0;
   for (int64_t panel = call.panel_begin; panel < call.panel_end; panel++) {
     const auto* weights = static_cast<const typename Dot::Right*>(call.panels) + panel * length * kColumns;
-    const char* next = reinterpret_cast<const char*>(weights) + bytes;
+    NextPanel<Dot> next(weights, length, call.row_end - call.row_begin);
     ForTiles(call.row_begin, call.row_end, [&](int64_t row, int64_t rows) {
-      const Later later{next, each_step};
-      next += each_step * length;
+      const Later later = next.Part();
       if (tall != nullptr && rows > kTileRows - kTallHeights) return tall[kTileRows - rows](call, weights, length, row, panel, later);
       TileRows<Dot>(rows, static_cast<const Left*>(call.a) + row * lda, lda, weights, length, sums, kColumns, later);
       FinishTile<Dot, Finish>(call, {sums, row, rows, panel});

@@ -51,9 +51,10 @@ void MultiplyPatches(const PatchEmbedCall& call, int64_t k, int64_t begin, int64
   const auto* unfolded = static_cast<const typename Patches::Value*>(call.scratch);
   for (int64_t panel = 0; panel < call.panel_count; panel++) {
     const auto* weights = static_cast<const typename Dot::Right*>(call.panels) + panel * length * kColumns;
+    NextPanel<Dot> next(weights, length, end - begin);
     ForTiles(begin, end, [&](int64_t patch, int64_t rows) {
       const auto* row = reinterpret_cast<const typename Dot::Left*>(unfolded + (patch - begin) * stride);
-      TileRows<Dot>(rows, row, stride / Patches::kUnit, weights, length, sums, kColumns);
+      TileRows<Dot>(rows, row, stride / Patches::kUnit, weights, length, sums, kColumns, next.Part());
       for (int64_t r = 0; r < rows; r++) {
         for (int v = 0; v < kTileVecs; v++) {
           const int64_t column = panel * kColumns + v * kLanes;
@@ -74,11 +75,17 @@ inline void EmbedPatches(const PatchEmbedCall& call, int64_t runs, int64_t lengt
   const int64_t group = UnfoldedRows<Patches>(k), stride = UnfoldedStride<Patches>(k);
   for (int64_t begin = call.patch_begin; begin < call.patch_end; begin += group) {
     const int64_t end = begin + group < call.patch_end ? begin + group : call.patch_end;
-    for (int64_t n = begin; n < end; n++) {
-      const int64_t top = n / across * call.patch_height, left = n % across * call.patch_width;
-      auto* row = static_cast<typename Patches::Value*>(call.scratch) + (n - begin) * stride;
-      for (int64_t i = 0; i < runs; i++) Unfold<Patches>(run(top, left, i), length, row + i * length);
-      for (int64_t i = k; i < RoundUp(k, Patches::kUnit); i++) row[i] = 0;
+    // Patches side by side are unfolded together, so that the image is read along its lines.
+    for (int64_t first = begin, last; first < end; first = last) {
+      const int64_t band = first / across, top = band * call.patch_height;
+      last = (band + 1) * across < end ? (band + 1) * across : end;
+      auto* rows = static_cast<typename Patches::Value*>(call.scratch) + (first - begin) * stride;
+      for (int64_t i = 0; i < runs; i++) {
+        const auto* source = run(top, (first - band * across) * call.patch_width, i);
+        for (int64_t n = 0; n < last - first; n++) Unfold<Patches>(source + n * length, length, rows + n * stride + i * length);
+      }
+      for (int64_t n = 0; n < last - first; n++)
+        for (int64_t i = k; i < RoundUp(k, Patches::kUnit); i++) rows[n * stride + i] = 0;
     }
     MultiplyPatches<Patches>(call, k, begin, end);
   }

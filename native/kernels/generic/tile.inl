@@ -56,6 +56,23 @@ struct NothingLater {
   VITRINE_INLINE void Fetch() {}
 };
 
+// The panel behind the one that `rows` rows are being multiplied by, a part for each of their tiles
+template <class Dot>
+struct NextPanel {
+  const char* at;
+  int64_t length, step;
+  NextPanel(const typename Dot::Right* panel, int64_t panel_length, int64_t rows) : length(panel_length) {
+    const int64_t bytes = length * kColumns * int64_t(sizeof(typename Dot::Right)), steps = (rows + kTileRows - 1) / kTileRows * length;
+    at = reinterpret_cast<const char*>(panel) + bytes;
+    step = steps > 0 ? (bytes + steps - 1) / steps : 0;
+  }
+  Later Part() {
+    const Later part{at, step};
+    at += step * length;
+    return part;
+  }
+};
+
 // A tile's sums in registers: sum[r][v] = Σ a[r·lda + i]·panel[i][v] for r < R, v < V, i ascending.
 template <class Dot, int R, int V, class After>
 VITRINE_INLINE void MultiplyTile(const typename Dot::Left* a, int64_t lda, const typename Dot::Right* panel, int64_t length,
