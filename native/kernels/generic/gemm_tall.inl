@@ -10,6 +10,8 @@ constexpr int kTallHeights = 3;  // calls of 85 rows or more have no shorter til
 // c = activation(sum), as bf16
 template <Activation kind>
 struct StoreRows {
+  template <int R>
+  VITRINE_INLINE static void Fetch(const GemmCall&, int64_t, int64_t) {}
   template <class Finish, class Sum, int R>
   VITRINE_INLINE static void Put(const GemmCall& call, int64_t row, int64_t panel, const Sum (&sum)[R][kTileVecs]) {
     auto* c = static_cast<uint16_t*>(call.c) + row * call.ldc + panel * kColumns;
@@ -27,6 +29,13 @@ struct StoreRows {
 // c += scale · sum
 template <bool scaled>
 struct AddRows {
+  // What the sums are added to has left L1, often L2 too, since the tile's rows were written.
+  template <int R>
+  VITRINE_INLINE static void Fetch(const GemmCall& call, int64_t row, int64_t panel) {
+    const float* c = static_cast<const float*>(call.c) + row * call.ldc + panel * kColumns;
+    VITRINE_UNROLL
+    for (int r = 0; r < R; r++) VITRINE_EACH(kTileVecs) PrefetchL1(c + r * call.ldc + m * kLanes);
+  }
   template <class Finish, class Sum, int R>
   VITRINE_INLINE static void Put(const GemmCall& call, int64_t row, int64_t panel, const Sum (&sum)[R][kTileVecs]) {
     float* c = static_cast<float*>(call.c) + row * call.ldc + panel * kColumns;
@@ -50,6 +59,7 @@ template <class Dot, class Finish, class Rows, int R>
 void RunTallTile(const GemmCall& call, const typename Dot::Right* weights, int64_t length, int64_t row, int64_t panel, Later later) {
   const int64_t lda = call.lda / Dot::kUnit;
   decltype(Dot::None()) sum[R][kTileVecs];
+  Rows::template Fetch<R>(call, row, panel);
   MultiplyTile<Dot, R, kTileVecs>(static_cast<const typename Dot::Left*>(call.a) + row * lda, lda, weights, length, sum, later);
   VITRINE_UNROLL
   for (int r = 0; r < R; r++) VITRINE_EACH(kTileVecs) Dot::KeepInRegister(sum[r][m]);
