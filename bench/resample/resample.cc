@@ -48,7 +48,8 @@ int main(int argc, char** argv) {
   for (const double end = Milliseconds() + std::atof(argv[7]); calls < 3 || Milliseconds() < end; calls++) {
     const double start = Milliseconds();
     PictureScratch scratch;
-    if (const Status status = CropPicture(*isa->kernels, view, geometry, scratch, out.data(), int64_t(out.size())); !status.ok()) {
+    Team team;
+    if (const Status status = CropPicture(*isa->kernels, view, geometry, scratch, team, out.data(), int64_t(out.size())); !status.ok()) {
       return Fail(status.code.c_str(), status.message.c_str());
     }
     best = std::min(best, Milliseconds() - start);

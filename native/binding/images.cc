@@ -74,7 +74,7 @@ class CropJob final : public ImageJob {
  private:
   Progress Work(Worker& worker, Status* status) override {
     const int64_t bytes = int64_t(input_.width) * input_.height * 3;
-    *status = CropPicture(kernels_, input_.picture, input_.geometry, worker.picture, destination_, bytes);
+    *status = CropPicture(kernels_, input_.picture, input_.geometry, worker.picture, worker.team, destination_, bytes);
     return Progress::kDone;
   }
 

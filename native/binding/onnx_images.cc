@@ -59,7 +59,8 @@ class OnnxJob final : public Job, public OrtImage {
     if (normalise_ != nullptr) values_.reset(new (std::nothrow) float[size_t(pixels * 3)]);
     if (crop_ == nullptr || (normalise_ != nullptr && values_ == nullptr))
       return Status::Error("ERR_OUT_OF_MEMORY", "no memory for a crop of " + std::to_string(pixels) + " pixels");
-    if (Status cropped = CropPicture(kernels_, input_.picture, input_.geometry, worker.picture, crop_.get(), pixels * 3); !cropped.ok())
+    if (Status cropped = CropPicture(kernels_, input_.picture, input_.geometry, worker.picture, worker.team, crop_.get(), pixels * 3);
+        !cropped.ok())
       return cropped;
     bytes = crop_.get();
     if (normalise_ == nullptr) return Status::Ok();

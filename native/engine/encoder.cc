@@ -103,7 +103,8 @@ Status Encoder::Embed(const ImageInput& image) {
     auto* crop = worker_.arena.Array<uint8_t>(bytes);
     if (crop == nullptr) return OutOfMemory();
     const Timed timed(Stage::kPicture);
-    if (Status status = CropPicture(*w_.kernels, image.picture, image.geometry, worker_.picture, crop, bytes); !status.ok()) return status;
+    if (Status status = CropPicture(*w_.kernels, image.picture, image.geometry, worker_.picture, worker_.team, crop, bytes); !status.ok())
+      return status;
     pixels.bytes = crop;
   }
   std::shared_ptr<const Pages> positions;

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cstring>
 
+#include "arena.h"
 #include "pixels.h"
 
 namespace vitrine {
 namespace {
 
-constexpr int32_t kBatch = 4;   // rows that go through a horizontal pass together
+constexpr int32_t kBatch = 4;  // rows that go through a horizontal pass together
+// Rows of a band, at least: where two meet, the rows that both of them see go through the horizontal pass twice.
+constexpr int64_t kFewestRows = 32;
 constexpr int64_t kSlack = 64;  // bytes after a row of our own, for kernels that read ahead
 
 int64_t RowStride(int32_t pixels) { return (int64_t(pixels) * 3 + kSlack + 63) / 64 * 64; }
@@ -25,10 +28,8 @@ class Region {
   Region(const PictureView& picture, const ResizeEdge& x, const ResizeEdge& y) : picture_(picture), x_(x), y_(y) {}
 
   bool is_rgb() const { return picture_.layout == PixelLayout::kRgb; }
-  bool Allocate(Arena& arena) {
-    if (is_rgb()) return true;
-    converted_ = arena.Array<uint8_t>(kBatch * RowStride(x_.span));
-    return converted_ != nullptr;
+  void Lay(Pieces& pieces) {
+    if (!is_rgb()) converted_ = static_cast<uint8_t*>(pieces.Take(kBatch * RowStride(x_.span)));
   }
 
   // Rows [row, row + count): where they lie in the picture, or converted; then count ≤ kBatch and the last call's rows are gone.
@@ -56,13 +57,12 @@ class Region {
 // Rows made in order, each once, of which a vertical pass sees a few at a time: they stay in the cache.
 class RowWindow {
  public:
-  bool Allocate(Arena& arena, int32_t pixels, const ResizeEdge& y) {
+  void Lay(Pieces& pieces, int32_t pixels, const ResizeEdge& y) {
     stride_ = RowStride(pixels);
     total_ = y.span;
     const int32_t seen = *std::max_element(y.axis.length, y.axis.length + y.axis.outputs);
     capacity_ = int32_t(std::min(int64_t(total_), 2 * int64_t(seen) + kBatch));
-    rows_ = arena.Array<uint8_t>(capacity_ * stride_);
-    return rows_ != nullptr;
+    rows_ = static_cast<uint8_t*>(pieces.Take(capacity_ * stride_));
   }
   int64_t stride() const { return stride_; }
 
@@ -97,8 +97,6 @@ struct Target {
   uint8_t* Row(int32_t row) const { return data + row * stride; }
 };
 
-Status NoMemory() { return Status::Error("ERR_OUT_OF_MEMORY", "no memory to resize the picture"); }
-
 // `kernel.vertical` reads from its axis's first row; a window begins there already.
 void VerticalFrom(const Resample& kernel, const uint8_t* first_row, int64_t stride, uint8_t* out, int64_t bytes, const ResampleAxis& axis,
                   int32_t index) {
@@ -111,57 +109,85 @@ void VerticalFrom(const Resample& kernel, const uint8_t* first_row, int64_t stri
   kernel.vertical(first_row, stride, out, bytes, one, 0);
 }
 
-Status HorizontalOnly(const Resample& kernel, Region& region, const ResizeEdge& x, const Target& target) {
-  const int32_t batch = region.is_rgb() ? target.rows : kBatch;
-  for (int32_t row = 0; row < target.rows; row += batch) {
-    const int32_t count = std::min(batch, target.rows - row);
-    const RgbRows rows = region.Rows(row, count);
-    kernel.horizontal(rows.data, rows.stride, rows.readable, target.Row(row), target.stride, count, x.axis);
+// One resize: what it reads, what it writes, and its passes, over any band of the target's rows. Lay comes first.
+class Resize {
+ public:
+  Resize(const Resample& kernel, const PictureView& picture, const ResizeEdge& x, const ResizeEdge& y, bool vertical_first,
+         const Target& target)
+      : kernel_(kernel), region_(picture, x, y), x_(x), y_(y), vertical_first_(vertical_first || !x.resized), target_(target) {}
+
+  // Memory of one band at a time; its size.
+  int64_t Lay(void* memory) {
+    Pieces pieces(memory);
+    region_.Lay(pieces);
+    if (y_.resized && !vertical_first_) window_.Lay(pieces, target_.columns, y_);
+    if (y_.resized && vertical_first_ && !region_.is_rgb()) window_.Lay(pieces, x_.span, y_);
+    if (y_.resized && vertical_first_ && x_.resized) batch_ = static_cast<uint8_t*>(pieces.Take(kBatch * RowStride(x_.span)));
+    return pieces.taken();
   }
-  return Status::Ok();
-}
 
-Status HorizontalFirst(const Resample& kernel, Region& region, const ResizeEdge& x, const ResizeEdge& y, Arena& arena,
-                       const Target& target) {
-  RowWindow window;
-  if (!window.Allocate(arena, target.columns, y)) return NoMemory();
-  for (int32_t i = 0; i < target.rows; i++) {
-    const int32_t begin = y.axis.first[i];
-    const uint8_t* rows = window.Slide(begin, begin + y.axis.length[i], [&](int32_t row, int32_t count, uint8_t* out) {
-      const RgbRows source = region.Rows(row, count);
-      kernel.horizontal(source.data, source.stride, source.readable, out, window.stride(), count, x.axis);
-    });
-    VerticalFrom(kernel, rows, window.stride(), target.Row(i), int64_t(target.columns) * 3, y.axis, i);
-  }
-  return Status::Ok();
-}
-
-// The vertical pass, then the horizontal one where there is one.
-Status VerticalFirst(const Resample& kernel, Region& region, const ResizeEdge& x, const ResizeEdge& y, Arena& arena, const Target& target) {
-  RowWindow window;
-  if (!region.is_rgb() && !window.Allocate(arena, x.span, y)) return NoMemory();
-  const int64_t bytes = int64_t(x.span) * 3, stride = RowStride(x.span);
-  uint8_t* batch = x.resized ? arena.Array<uint8_t>(kBatch * stride) : nullptr;
-  if (x.resized && batch == nullptr) return NoMemory();
-
-  for (int32_t row = 0; row < target.rows; row += kBatch) {
-    const int32_t count = std::min(kBatch, target.rows - row);
-    for (int32_t r = 0; r < count; r++) {
-      const int32_t i = row + r, begin = y.axis.first[i], length = y.axis.length[i];
-      uint8_t* out = x.resized ? batch + r * stride : target.Row(i);
-      if (region.is_rgb()) {
-        const RgbRows rows = region.Rows(begin, length);
-        VerticalFrom(kernel, rows.data, rows.stride, out, bytes, y.axis, i);
-      } else {
-        const uint8_t* rows = window.Slide(begin, begin + length,
-                                           [&](int32_t first, int32_t n, uint8_t* to) { region.Convert(first, n, to, window.stride()); });
-        VerticalFrom(kernel, rows, window.stride(), out, bytes, y.axis, i);
-      }
+  void Rows(int32_t begin, int32_t end) {
+    if (!x_.resized && !y_.resized) {
+      region_.Convert(begin, end - begin, target_.Row(begin), target_.stride);
+    } else if (!y_.resized) {
+      HorizontalOnly(begin, end);
+    } else if (vertical_first_) {
+      VerticalFirst(begin, end);
+    } else {
+      HorizontalFirst(begin, end);
     }
-    if (x.resized) kernel.horizontal(batch, stride, stride, target.Row(row), target.stride, count, x.axis);
   }
-  return Status::Ok();
-}
+
+ private:
+  void HorizontalOnly(int32_t begin, int32_t end) {
+    const int32_t batch = region_.is_rgb() ? end - begin : kBatch;
+    for (int32_t row = begin; row < end; row += batch) {
+      const int32_t count = std::min(batch, end - row);
+      const RgbRows rows = region_.Rows(row, count);
+      kernel_.horizontal(rows.data, rows.stride, rows.readable, target_.Row(row), target_.stride, count, x_.axis);
+    }
+  }
+
+  void HorizontalFirst(int32_t begin, int32_t end) {
+    for (int32_t i = begin; i < end; i++) {
+      const int32_t first = y_.axis.first[i];
+      const uint8_t* rows = window_.Slide(first, first + y_.axis.length[i], [&](int32_t row, int32_t count, uint8_t* out) {
+        const RgbRows source = region_.Rows(row, count);
+        kernel_.horizontal(source.data, source.stride, source.readable, out, window_.stride(), count, x_.axis);
+      });
+      VerticalFrom(kernel_, rows, window_.stride(), target_.Row(i), int64_t(target_.columns) * 3, y_.axis, i);
+    }
+  }
+
+  // The vertical pass, then the horizontal one where there is one.
+  void VerticalFirst(int32_t begin, int32_t end) {
+    const int64_t bytes = int64_t(x_.span) * 3, stride = RowStride(x_.span);
+    for (int32_t row = begin; row < end; row += kBatch) {
+      const int32_t count = std::min(kBatch, end - row);
+      for (int32_t r = 0; r < count; r++) {
+        const int32_t i = row + r, first = y_.axis.first[i], length = y_.axis.length[i];
+        uint8_t* out = x_.resized ? batch_ + r * stride : target_.Row(i);
+        if (region_.is_rgb()) {
+          const RgbRows rows = region_.Rows(first, length);
+          VerticalFrom(kernel_, rows.data, rows.stride, out, bytes, y_.axis, i);
+        } else {
+          const uint8_t* rows = window_.Slide(first, first + length,
+                                              [&](int32_t top, int32_t n, uint8_t* to) { region_.Convert(top, n, to, window_.stride()); });
+          VerticalFrom(kernel_, rows, window_.stride(), out, bytes, y_.axis, i);
+        }
+      }
+      if (x_.resized) kernel_.horizontal(batch_, stride, stride, target_.Row(row), target_.stride, count, x_.axis);
+    }
+  }
+
+  const Resample& kernel_;
+  Region region_;
+  RowWindow window_;
+  const ResizeEdge &x_, &y_;
+  const bool vertical_first_;
+  const Target target_;
+  uint8_t* batch_ = nullptr;
+};
 
 void FillPadding(const uint8_t pad[3], uint8_t* crop, int64_t crop_bytes) {
   for (int64_t i = 0; i < crop_bytes; i += 3) std::memcpy(crop + i, pad, 3);
@@ -193,10 +219,8 @@ Status CheckSizes(const PictureView& picture, const Geometry& geometry, int64_t 
 
 }  // namespace
 
-Status CropPicture(const Kernels& kernels, const PictureView& picture, const Geometry& geometry, PictureScratch& scratch, uint8_t* crop,
-                   int64_t crop_bytes) {
-  Arena& arena = scratch.arena;
-  arena.Reset();
+Status CropPicture(const Kernels& kernels, const PictureView& picture, const Geometry& geometry, PictureScratch& scratch, Team& team,
+                   uint8_t* crop, int64_t crop_bytes) {
   if (Status status = CheckSizes(picture, geometry, crop_bytes); !status.ok()) return status;
 
   // What of the resized picture the crop shows.
@@ -211,23 +235,21 @@ Status CropPicture(const Kernels& kernels, const PictureView& picture, const Geo
   const auto edge = [&](ResizeEdgeCache& cache, int32_t in, int32_t out, int64_t begin, int64_t end) {
     return cache.Get({&kernel, geometry.filter, geometry.coefficients, in, out, int32_t(begin), int32_t(end)});
   };
-  const ResizeEdge* across = edge(scratch.across, picture.width, geometry.resize_width, left, right);
-  const ResizeEdge* down = edge(scratch.down, picture.height, geometry.resize_height, top, bottom);
-  if (across == nullptr || down == nullptr) return NoMemory();
-  const ResizeEdge &x = *across, &y = *down;
+  const ResizeEdge* x = edge(scratch.across, picture.width, geometry.resize_width, left, right);
+  const ResizeEdge* y = edge(scratch.down, picture.height, geometry.resize_height, top, bottom);
+  const Status no_memory = Status::Error("ERR_OUT_OF_MEMORY", "no memory to resize the picture");
+  if (x == nullptr || y == nullptr) return no_memory;
   const int64_t stride = int64_t(geometry.crop_width) * 3;
   const Target target = {crop + (top - geometry.crop_top) * stride + (left - geometry.crop_left) * 3, stride, int32_t(right - left),
                          int32_t(bottom - top)};
-  Region region(picture, x, y);
-  if (!region.Allocate(arena)) return NoMemory();
-
-  if (!x.resized && !y.resized) {
-    region.Convert(0, target.rows, target.data, target.stride);
-    return Status::Ok();
-  }
-  if (!y.resized) return HorizontalOnly(kernel, region, x, target);
-  if (!x.resized || geometry.vertical_first) return VerticalFirst(kernel, region, x, y, arena, target);
-  return HorizontalFirst(kernel, region, x, y, arena, target);
+  const Resize resize(kernel, picture, *x, *y, geometry.vertical_first, target);
+  const int64_t bands = std::clamp<int64_t>(target.rows / kFewestRows, 1, team.width());
+  const bool ran = team.ForEach(bands, Resize(resize).Lay(nullptr), [&](int64_t band, void* memory) {
+    Resize part = resize;
+    part.Lay(memory);
+    part.Rows(int32_t(target.rows * band / bands), int32_t(target.rows * (band + 1) / bands));
+  });
+  return ran ? Status::Ok() : no_memory;
 }
 
 }  // namespace vitrine

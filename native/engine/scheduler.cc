@@ -118,7 +118,6 @@ void Scheduler::WorkerMain(Worker& self) {
     if (NextLane() != nullptr) continue;
     if (counters.models.load() == 0) {  // nothing to compute with: give back what images needed
       self.arena.Free();
-      self.picture.arena.Free();
       self.team.scratch().Free();
     }
     sleepers_.fetch_add(1);
