@@ -73,6 +73,7 @@ async function picture(image: CapturedImage, run: Run & DecodeChoice, step: Step
   try {
     const { exif, maxPixels, pipeline } = run
     const decoded = await decode(image, { exif, maxPixels, alpha: pipeline.alpha, signal: download.signal })
+    if (image.kind === 'bytes' && image.bytes instanceof Uint8Array) giveBack(image.bytes)
     const steps = geometry(pipeline, decoded.width, decoded.height, image.name)
     checkCrop(image.name, run, steps)
     return { kind: 'picture', ...decoded, geometry: steps }

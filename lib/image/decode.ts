@@ -59,17 +59,24 @@ async function decodeEncoded(input: string | Uint8Array, name: string, { exif, a
   const sharp = loadSharp()
   // Pillow applies no profile; a decoder's warning is an error; sharp's limit is tested on the header, before any pixel.
   const settings: sharp.SharpOptions = { failOn: 'error', ignoreIcc: true, limitInputPixels: Math.min(maxPixels, Number.MAX_SAFE_INTEGER) }
+  const upright = () => (exif ? sharp(input, settings).autoOrient() : sharp(input, settings))
+  const rgb = () => upright().removeAlpha().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
+  // Nearly every JPEG is decoded so, whatever its header says besides: it need not wait for that.
+  const early = isJpeg(input) ? rgb() : undefined
+  early?.catch(() => {})
   const header = await sharp(input, settings).metadata()
   if (!formats.includes(header.format)) {
     throw new VitrineError('ERR_IMAGE_UNSUPPORTED', `${name}: expected ${formats.join(', ')}; found ${header.format}`)
   }
-  let pipeline = sharp(input, settings)
-  if (exif) pipeline = pipeline.autoOrient()
   const cmyk = header.space === 'cmyk'
   const overWhite = !cmyk && alpha === 'white' && header.hasAlpha
-  if (cmyk) pipeline = pipeline.removeAlpha().pipelineColourspace('cmyk').toColourspace('cmyk')
-  else pipeline = (overWhite ? pipeline.ensureAlpha() : pipeline.removeAlpha()).toColourspace('srgb')
-  const { data, info } = await pipeline.raw().toBuffer({ resolveWithObject: true })
+  const fourChannels = () =>
+    (cmyk ? upright().removeAlpha().pipelineColourspace('cmyk').toColourspace('cmyk') : upright().ensureAlpha().toColourspace('srgb'))
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+  // Whoever gave the input may use its memory again as soon as this is over.
+  if (cmyk) await early?.catch(() => {})
+  const { data, info } = await (cmyk || overWhite ? fourChannels() : (early ?? rgb()))
 
   const layout: PixelLayout = cmyk ? 'cmyk' : overWhite ? 'rgba-over-white' : 'rgb'
   const channels = layout === 'rgb' ? 3 : 4
@@ -81,6 +88,8 @@ async function decodeEncoded(input: string | Uint8Array, name: string, { exif, a
   }
   return { data, layout, width: info.width, height: info.height }
 }
+
+const isJpeg = (input: string | Uint8Array) => typeof input !== 'string' && input[0] === 0xff && input[1] === 0xd8 && input[2] === 0xff
 
 function raw(image: Extract<Source, { kind: 'raw' }>, { alpha, maxPixels }: DecodeOptions): Picture {
   const { data, width, height, channels } = image

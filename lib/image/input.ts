@@ -68,7 +68,7 @@ function capture(image: unknown, name: string): CapturedImage {
   if (typeof image === 'string') return captureText(image, name)
   if (isUrl(image)) return captureText(image.href, name)
   const bytes = viewOf(image)
-  if (bytes) return { kind: 'bytes', name, bytes: copy(bytes) }
+  if (bytes) return { kind: 'bytes', name, bytes: bytes.length === 0 ? new Uint8Array(0) : copyBytes(bytes) }
   if (isBlob(image)) return { kind: 'bytes', name, bytes: image }
   if (isObject(image) && 'dims' in image) {
     throw new VitrineError(
@@ -148,11 +148,6 @@ function capturePixelValues(input: Record<string, unknown>): CapturedImage[] {
     images.push({ kind: 'pixels', name: `image ${i} (pixel values)`, data: own, width, height })
   }
   return images
-}
-
-/** A fresh buffer of our own, whatever the source is backed by: resizable, shared, pooled. */
-function copy(bytes: Uint8Array): Uint8Array {
-  return bytes.length === 0 ? new Uint8Array(0) : new Uint8Array(bytes)
 }
 
 /** The bytes behind a Buffer, Uint8Array, Uint8ClampedArray, DataView, ArrayBuffer or SharedArrayBuffer; of other realms too. */
