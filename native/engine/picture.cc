@@ -189,6 +189,8 @@ class Resize {
   uint8_t* batch_ = nullptr;
 };
 
+Status NoMemory() { return Status::Error("ERR_OUT_OF_MEMORY", "no memory to resize the picture"); }
+
 void FillPadding(const uint8_t pad[3], uint8_t* crop, int64_t crop_bytes) {
   for (int64_t i = 0; i < crop_bytes; i += 3) std::memcpy(crop + i, pad, 3);
 }
@@ -237,8 +239,7 @@ Status CropPicture(const Kernels& kernels, const PictureView& picture, const Geo
   };
   const ResizeEdge* x = edge(scratch.across, picture.width, geometry.resize_width, left, right);
   const ResizeEdge* y = edge(scratch.down, picture.height, geometry.resize_height, top, bottom);
-  const Status no_memory = Status::Error("ERR_OUT_OF_MEMORY", "no memory to resize the picture");
-  if (x == nullptr || y == nullptr) return no_memory;
+  if (x == nullptr || y == nullptr) return NoMemory();
   const int64_t stride = int64_t(geometry.crop_width) * 3;
   const Target target = {crop + (top - geometry.crop_top) * stride + (left - geometry.crop_left) * 3, stride, int32_t(right - left),
                          int32_t(bottom - top)};
@@ -249,7 +250,7 @@ Status CropPicture(const Kernels& kernels, const PictureView& picture, const Geo
     part.Lay(memory);
     part.Rows(int32_t(target.rows * band / bands), int32_t(target.rows * (band + 1) / bands));
   });
-  return ran ? Status::Ok() : no_memory;
+  return ran ? Status::Ok() : NoMemory();
 }
 
 }  // namespace vitrine
