@@ -5,7 +5,7 @@
 /** Bytes kept for later calls: 27 images of pixel values at 224 pixels. */
 const MOST_KEPT = 16 << 20
 
-let kept: ArrayBuffer[] = []
+const kept: ArrayBuffer[] = []
 let keptBytes = 0
 
 /** Floats of our own, equal to `values`, whatever these are backed by. */
@@ -27,9 +27,7 @@ export function giveBack({ buffer }: Float32Array | Uint8Array): void {
   if (buffer.byteLength > MOST_KEPT) return
   kept.push(buffer as ArrayBuffer)
   keptBytes += buffer.byteLength
-  let dropped = 0
-  while (keptBytes > MOST_KEPT) keptBytes -= kept[dropped++]!.byteLength
-  if (dropped > 0) kept = kept.slice(dropped)
+  while (keptBytes > MOST_KEPT) keptBytes -= kept.shift()!.byteLength
 }
 
 /** A kept buffer of that size or up to twice as large, the last that was given back, or a new one. */

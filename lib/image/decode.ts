@@ -59,26 +59,25 @@ async function decodeEncoded(input: string | Uint8Array, name: string, { exif, a
   const sharp = loadSharp()
   // Pillow applies no profile; a decoder's warning is an error; sharp's limit is tested on the header, before any pixel.
   const settings: sharp.SharpOptions = { failOn: 'error', ignoreIcc: true, limitInputPixels: Math.min(maxPixels, Number.MAX_SAFE_INTEGER) }
-  const upright = () => (exif ? sharp(input, settings).autoOrient() : sharp(input, settings))
-  const rgb = () => upright().removeAlpha().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
-  // Nearly every JPEG is decoded so, whatever its header says besides: it need not wait for that.
-  const early = isJpeg(input) ? rgb() : undefined
+  const read = (layout: 'rgb' | 'rgba-over-white' | 'cmyk') => {
+    let pipeline = sharp(input, settings)
+    if (exif) pipeline = pipeline.autoOrient()
+    if (layout === 'cmyk') pipeline = pipeline.removeAlpha().pipelineColourspace('cmyk').toColourspace('cmyk')
+    else pipeline = (layout === 'rgb' ? pipeline.removeAlpha() : pipeline.ensureAlpha()).toColourspace('srgb')
+    return pipeline.raw().toBuffer({ resolveWithObject: true })
+  }
+  // Nearly every JPEG becomes RGB, whatever its header says besides: it need not wait for that.
+  const early = isJpeg(input) ? read('rgb') : undefined
   early?.catch(() => {})
   const header = await sharp(input, settings).metadata()
   if (!formats.includes(header.format)) {
     throw new VitrineError('ERR_IMAGE_UNSUPPORTED', `${name}: expected ${formats.join(', ')}; found ${header.format}`)
   }
-  const cmyk = header.space === 'cmyk'
-  const overWhite = !cmyk && alpha === 'white' && header.hasAlpha
-  const fourChannels = () =>
-    (cmyk ? upright().removeAlpha().pipelineColourspace('cmyk').toColourspace('cmyk') : upright().ensureAlpha().toColourspace('srgb'))
-      .raw()
-      .toBuffer({ resolveWithObject: true })
+  const layout = header.space === 'cmyk' ? 'cmyk' : alpha === 'white' && header.hasAlpha ? 'rgba-over-white' : 'rgb'
   // Whoever gave the input may use its memory again as soon as this is over.
-  if (cmyk) await early?.catch(() => {})
-  const { data, info } = await (cmyk || overWhite ? fourChannels() : (early ?? rgb()))
+  if (layout !== 'rgb') await early?.catch(() => {})
+  const { data, info } = await (layout === 'rgb' && early ? early : read(layout))
 
-  const layout: PixelLayout = cmyk ? 'cmyk' : overWhite ? 'rgba-over-white' : 'rgb'
   const channels = layout === 'rgb' ? 3 : 4
   if (info.channels !== channels || data.length !== info.width * info.height * channels) {
     throw new VitrineError(

@@ -102,7 +102,6 @@ Status Encoder::Embed(const ImageInput& image) {
     const int64_t bytes = int64_t(image.height) * image.width * 3;
     auto* crop = worker_.arena.Array<uint8_t>(bytes);
     if (crop == nullptr) return OutOfMemory();
-    const Timed timed(Stage::kPicture);
     if (Status status = CropPicture(*w_.kernels, image.picture, image.geometry, worker_.picture, worker_.team, crop, bytes); !status.ok())
       return status;
     pixels.bytes = crop;

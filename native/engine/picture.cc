@@ -5,14 +5,15 @@
 
 #include "arena.h"
 #include "pixels.h"
+#include "profile.h"
 
 namespace vitrine {
 namespace {
 
-constexpr int32_t kBatch = 4;  // rows that go through a horizontal pass together
+constexpr int32_t kBatch = 4;   // rows that go through a horizontal pass together
+constexpr int64_t kSlack = 64;  // bytes after a row of our own, for kernels that read ahead
 // Rows of a band, at least: where two meet, the rows that both of them see go through the horizontal pass twice.
 constexpr int64_t kFewestRows = 32;
-constexpr int64_t kSlack = 64;  // bytes after a row of our own, for kernels that read ahead
 
 int64_t RowStride(int32_t pixels) { return (int64_t(pixels) * 3 + kSlack + 63) / 64 * 64; }
 
@@ -246,6 +247,7 @@ Status CropPicture(const Kernels& kernels, const PictureView& picture, const Geo
   const Resize resize(kernel, picture, *x, *y, geometry.vertical_first, target);
   const int64_t bands = std::clamp<int64_t>(target.rows / kFewestRows, 1, team.width());
   const bool ran = team.ForEach(bands, Resize(resize).Lay(nullptr), [&](int64_t band, void* memory) {
+    const Timed timed(Stage::kPicture);
     Resize part = resize;
     part.Lay(memory);
     part.Rows(int32_t(target.rows * band / bands), int32_t(target.rows * (band + 1) / bands));
