@@ -58,8 +58,8 @@ struct OnThisThread {
 template <class Over>
 bool AddProduct(const Over& over, Stage stage, const PackedLinear& linear, Matrix a, Matrix tokens, const RowBuffers& buffers) {
   if (linear.gemm->input == Number::kU8) {
-    over.Quantize(a, linear.k, buffers.Bytes());
-    a = buffers.Bytes();
+    over.Quantize(a, linear.k, buffers.AsBytes(a));
+    a = buffers.AsBytes(a);
   }
   return over.Multiply({stage, linear, a, tokens, Epilogue::kResidual});
 }
@@ -86,12 +86,13 @@ int64_t RowBuffers::Lay(const Weights& w, int64_t rows, void* memory) {
   const int64_t columns = w.kernels->gemm.columns, inner = w.heads * w.head_dim;
   normed_stride = PaddedStride(w.dim, columns);
   hidden_stride = PaddedStride(std::max(inner, w.mlp_width), columns);
+  // Half of such a row becomes bytes: with four lines more than whole ones, those of a tile's rows are spread over all sets of L1.
+  if (w.precision == Precision::kInt8) hidden_stride = (Ceil(std::max(inner, w.mlp_width), 32) + 4) * 32;
   Pieces pieces(memory);
   const bool floats = w.precision == Precision::kFp32 || w.kernels->gemm_bf16.input == Number::kF32;
   const int64_t widest = BytesOf(floats ? Number::kF32 : Number::kBf16);
   normed = pieces.Take(rows * normed_stride * widest);
   hidden = pieces.Take(rows * hidden_stride * widest);
-  bytes = pieces.Take(w.precision == Precision::kInt8 ? rows * hidden_stride : 0);
   scale = static_cast<float*>(pieces.Take(rows * int64_t(sizeof(float))));
   zero = static_cast<int32_t*>(pieces.Take(rows * int64_t(sizeof(int32_t))));
   return pieces.taken();
@@ -148,8 +149,19 @@ Blocks::Wanted Blocks::Want(const PackedBlock& block, const BlockRows& rows) con
           .rest = {inner / columns, block.qkv.panel_count}};
 }
 
+bool Blocks::ByHead(const PackedBlock& block, const BlockRows& rows) const {
+  return block.by_head && rows.merged == 0 && a_.heads.count % stages_.team.width() == 0;
+}
+
 bool Blocks::Begin(const PackedBlock& block, const BlockRows& rows) const {
   const RowSet all = RowSet::All(a_.heads.tokens);
+  a_.by_head = ByHead(block, rows);
+  if (block.by_head) {
+    const Matrix normed = a_.rows.Normed(block.qkv.gemm->input);
+    stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, normed, all);
+    if (!a_.by_head) stages_.Multiply({Stage::kQkv, block.qkv, normed, a_.qkv, Epilogue::kStore}, all, AllPanels(block.qkv));
+    return true;
+  }
   const Wanted wanted = Want(block, rows);
   const Matrix x = a_.class_rows.x, normed = wanted.floats ? x : a_.rows.Normed(block.qkv.gemm->input);
   if (wanted.classes) stages_.Norm(block.norm1, w_.eps, w_.dim, a_.tokens, x, all);
@@ -165,8 +177,16 @@ bool Blocks::Begin(const PackedBlock& block, const BlockRows& rows) const {
 void Blocks::BeginRows(const PackedBlock& block, const BlockRows& rows, const RowBuffers& buffers, RowRange range, int64_t first_pair,
                        void* scratch) const {
   const OnThisThread here{w_, range.size(), first_pair, scratch};
+  const Matrix tokens = a_.tokens.From(range.begin);
+  if (block.by_head) {
+    const Number number = block.qkv.gemm->input;
+    const Matrix normed = a_.by_head ? a_.rows.Normed(number).From(range.begin) : buffers.Normed(number);
+    here.Norm(block.norm1, tokens, normed);
+    if (!a_.by_head) static_cast<void>(here.Multiply({Stage::kQkv, block.qkv, normed, a_.qkv.From(range.begin), Epilogue::kStore}));
+    return;
+  }
   const Wanted wanted = Want(block, rows);
-  const Matrix tokens = a_.tokens.From(range.begin), x = a_.class_rows.x.From(range.begin);
+  const Matrix x = a_.class_rows.x.From(range.begin);
   const Matrix normed = wanted.floats ? x : buffers.Normed(block.qkv.gemm->input);
   if (wanted.classes) here.Norm(block.norm1, tokens, x);
   if (wanted.keys && !wanted.floats) here.Norm(block.norm1, tokens, normed);
@@ -184,8 +204,13 @@ void Blocks::BeginRows(const PackedBlock& block, const BlockRows& rows, const Ro
 
 bool Blocks::Run(const PackedBlock& block, const BlockRows& rows, const PackedBlock* next, const BlockRows& next_rows) const {
   const BlockCounted counted;
+  a_.heads.by_head = block.by_head;
   if (!AttendClassRows(stages_, block, a_.heads, w_.dim, a_.class_rows, a_.qkv, a_.attended, rows.queries)) return false;
-  if (rows.ReadKeys(block) && !stages_.Attend(a_.heads, a_.qkv, a_.attended, rows.rows.From(block.class_rows))) return false;
+  if (a_.by_head) {
+    if (!stages_.AttendByHead(a_.heads, block.qkv, a_.rows.Normed(block.qkv.gemm->input), a_.attended, rows.rows)) return false;
+  } else if (rows.ReadKeys(block)) {
+    if (!stages_.Attend(a_.heads, a_.qkv, a_.attended, rows.rows.From(block.class_rows))) return false;
+  }
   const bool all = rows.rows.count() == a_.heads.tokens, merges = rows.merged > 0;
   if (merges && !Merge(block, rows.merged)) return false;
   const int64_t threads = stages_.team.width();
@@ -200,7 +225,7 @@ bool Blocks::Merge(const PackedBlock& block, int64_t merged) const {
   const RowSet all = RowSet::All(a_.heads.tokens);
   const OverTeam over{w_, stages_, all, FirstPair(a_.heads.tokens)};
   if (!AddProduct(over, Stage::kProjection, block.projection, a_.attended, a_.tokens, a_.rows)) return false;
-  if (!merger_.Merge(stages_, a_.qkv, a_.heads.tokens, merged, &a_.tokens)) return false;
+  if (!merger_.Merge(stages_, a_.heads, a_.qkv, merged, &a_.tokens)) return false;
   a_.heads.tokens -= merged, a_.heads.key_bias = merger_.log_sizes();
   return true;
 }
@@ -217,6 +242,7 @@ bool Blocks::FinishRows(const PackedBlock& block, bool projected, const PackedBl
   for (const PackedLinear* linear : {&block.projection, &block.fc1, &block.fc2})
     pair_bytes = std::max(pair_bytes, PairScratchBytes(*linear, most_rows));
   const int64_t row_bytes = RowBuffers::Size(w_, most_rows);
+  a_.by_head = next != nullptr && ByHead(*next, next_rows);
   return stages_.team.ForEach(chunks, row_bytes + pair_bytes, [&](int64_t chunk, void* scratch) {
     const RowRange range{cut(chunk), cut(chunk + 1)};
     void* pair_scratch = static_cast<std::byte*>(scratch) + row_bytes;

@@ -1,10 +1,11 @@
 // One block of the encoder: tokens += projection(attention(norm1(tokens))); tokens += mlp(norm2(tokens)). Before it: encoder.h; after it:
 // stages.h. Letters: T tokens, D width, F MLP width.
 //
-// Everything but attention works on each row by itself. Where there are rows enough for all threads, a chunk of about a hundred rows goes
-// through all of it at once, from the projection to the queries, keys and values of the next block: what lies between stays in the cache of
-// its thread, and threads meet twice a block. Where there are fewer, each step is a phase of its own, cut by panels too. The bits are the
-// same.
+// Everything but attention works on each row by itself. Where there are rows enough for all threads, a chunk of at most two hundred rows
+// goes through all of it at once, from the projection to the first norm of the next block, or to its queries, keys and values: what lies
+// between stays in the cache of its thread, and threads meet twice a block. Where there are fewer, each step is a phase of its own, cut by
+// panels too. Queries, keys and values are made head by head, as attention takes them, where heads are whole panels and fill all threads
+// evenly. The bits are the same.
 #pragma once
 
 #include "arena.h"
@@ -18,8 +19,7 @@ namespace vitrine {
 struct RowBuffers {
   void* normed = nullptr;   // [rows, D], after a norm
   void* hidden = nullptr;   // [rows, F], inside the MLP
-  void* bytes = nullptr;    // [rows, F or heads · head dim], int8: where a product reads bytes that no norm wrote
-  float* scale = nullptr;   // [rows], of bytes
+  float* scale = nullptr;   // [rows], of those that are bytes
   int32_t* zero = nullptr;  // [rows]
   int64_t normed_stride = 0, hidden_stride = 0;
 
@@ -29,7 +29,8 @@ struct RowBuffers {
 
   Matrix Normed(Number number) const { return {normed, normed_stride, number, scale, zero}; }
   Matrix Hidden(Number number) const { return {hidden, hidden_stride, number}; }
-  Matrix Bytes() const { return {bytes, hidden_stride, Number::kU8, scale, zero}; }
+  // Bytes of x that no norm wrote: over x, each row over its own first part.
+  Matrix AsBytes(Matrix x) const { return {x.data, x.stride * BytesOf(x.number), Number::kU8, scale, zero}; }
 };
 
 // The activations of one image.
@@ -39,6 +40,7 @@ struct Activations {
   Matrix attended;  // [T, heads · head dim]; as fp32 also wide enough for a norm of the tokens
   RowBuffers rows;  // for all T
   Stages::Heads heads{};
+  bool by_head = false;  // whether the attention that comes makes its qkv head by head, of rows.Normed
   ClassRows class_rows;
 
   [[nodiscard]] bool Take(const Weights& weights, int64_t tokens, Arena& arena);
@@ -73,6 +75,7 @@ class Blocks {
  private:
   [[nodiscard]] bool Merge(const PackedBlock& block, int64_t merged) const;
   [[nodiscard]] bool FinishRows(const PackedBlock& block, bool projected, const PackedBlock* next, const BlockRows& next_rows) const;
+  bool ByHead(const PackedBlock& block, const BlockRows& rows) const;
   struct Wanted;
   Wanted Want(const PackedBlock& block, const BlockRows& rows) const;
   void BeginRows(const PackedBlock& block, const BlockRows& rows, const RowBuffers& buffers, RowRange range, int64_t first_pair,

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "arena.h"
+
 namespace vitrine {
 namespace {
 
@@ -168,18 +170,36 @@ bool Stages::EmbedPatches(const Weights& weights, const Image& image, const floa
 
 namespace {
 
-void PackHead(const Stages::Heads& heads, Matrix qkv, int64_t head) {
+using Heads = Stages::Heads;
+
+// What a thread that has a head to itself keeps of it.
+struct HeadScratch {
+  Matrix qkv;  // [T, 3 · head dim]: queries, keys, values
+  void *keys = nullptr, *values = nullptr, *kernel = nullptr;
+
+  int64_t Lay(const Heads& heads, bool with_qkv, void* memory) {
+    const Number number = heads.attention->input;
+    const int64_t units = Ceil(3 * heads.head_dim, UnitOf(number)), stride = PaddedStride(units, 1) * UnitOf(number);
+    Pieces pieces(memory);
+    qkv = {pieces.Take(with_qkv ? heads.tokens * stride * BytesOf(number) : 0), stride, number};
+    keys = pieces.Take(heads.attention->key_bytes(heads.tokens, heads.head_dim));
+    values = pieces.Take(heads.attention->value_bytes(heads.tokens, heads.head_dim));
+    kernel = pieces.Take(heads.attention->scratch_bytes(heads.tokens, heads.head_dim));
+    return pieces.taken();
+  }
+  static int64_t Size(const Heads& heads, bool with_qkv) { return HeadScratch{}.Lay(heads, with_qkv, nullptr); }
+};
+
+void PackHead(const Heads& heads, Matrix qkv, const Heads::Columns& columns, void* keys, void* values) {
   const Timed timed(Stage::kKeys);
-  const int64_t inner = heads.count * heads.head_dim, column = inner + head * heads.head_dim;
-  heads.attention->pack(qkv.bytes(0, column), qkv.bytes(0, column + inner), qkv.stride, heads.tokens, heads.head_dim, heads.keys(head),
-                        heads.values(head));
+  heads.attention->pack(qkv.bytes(0, columns.key), qkv.bytes(0, columns.value), qkv.stride, heads.tokens, heads.head_dim, keys, values);
 }
 
-AttentionCall HeadCall(const Stages::Heads& heads, Matrix qkv, int64_t head, void* scratch) {
-  return {.q = qkv.bytes(0, head * heads.head_dim),
+AttentionCall HeadCall(const Heads& heads, Matrix qkv, const Heads::Columns& columns, const void* keys, const void* values, void* scratch) {
+  return {.q = qkv.bytes(0, columns.query),
           .ldq = qkv.stride,
-          .key_panels = heads.keys(head),
-          .value_panels = heads.values(head),
+          .key_panels = keys,
+          .value_panels = values,
           .tokens = heads.tokens,
           .head_dim = heads.head_dim,
           .query_begin = 0,
@@ -191,40 +211,64 @@ AttentionCall HeadCall(const Stages::Heads& heads, Matrix qkv, int64_t head, voi
           .scratch = scratch};
 }
 
-void AttendHead(const Stages::Heads& heads, Matrix qkv, Matrix attended, int64_t head, RowRange queries, void* scratch) {
+void AttendHead(const Heads& heads, AttentionCall call, Matrix attended, int64_t head, RowRange queries) {
   const Timed timed(Stage::kAttention, 4 * heads.tokens * heads.head_dim * queries.size());
-  AttentionCall call = HeadCall(heads, qkv, head, scratch);
   call.query_begin = queries.begin, call.query_end = queries.end;
   call.out = attended.bytes(0, head * heads.head_dim), call.ldo = attended.stride;
   heads.attention->run(call);
 }
 
+// All of a head on this thread
+void AttendAlone(const Heads& heads, Matrix qkv, const Heads::Columns& columns, const HeadScratch& scratch, Matrix attended, int64_t head,
+                 const RowSet& queries) {
+  PackHead(heads, qkv, columns, scratch.keys, scratch.values);
+  const AttentionCall call = HeadCall(heads, qkv, columns, scratch.keys, scratch.values, scratch.kernel);
+  for (const RowRange& range : queries.ranges()) AttendHead(heads, call, attended, head, range);
+}
+
 }  // namespace
 
 bool Stages::Attend(const Heads& heads, Matrix qkv, Matrix attended, const RowSet& queries) const {
-  const int64_t scratch_bytes = heads.attention->scratch_bytes(heads.tokens, heads.head_dim), threads = team.width();
+  const int64_t threads = team.width();
   // One phase where whole heads fill all threads evenly.
   if (heads.count % threads == 0 || heads.count >= 4 * threads) {
-    return team.ForEach(heads.count, scratch_bytes, [&](int64_t head, void* scratch) {
-      PackHead(heads, qkv, head);
-      for (const RowRange& range : queries.ranges()) AttendHead(heads, qkv, attended, head, range, scratch);
+    return team.ForEach(heads.count, HeadScratch::Size(heads, false), [&](int64_t head, void* memory) {
+      HeadScratch scratch;
+      scratch.Lay(heads, false, memory);
+      AttendAlone(heads, qkv, heads.columns(head), scratch, attended, head, queries);
     });
   }
-  team.ForEach(heads.count, [&](int64_t head) { PackHead(heads, qkv, head); });
+  team.ForEach(heads.count, [&](int64_t head) { PackHead(heads, qkv, heads.columns(head), heads.keys(head), heads.values(head)); });
   const int64_t flops = 4 * heads.tokens * heads.head_dim;  // of one query
   const RowCuts cuts(queries, kernels.gemm.rows, kFlopsPerChunk / (flops * kernels.gemm.rows));
+  const int64_t scratch_bytes = heads.attention->scratch_bytes(heads.tokens, heads.head_dim);
   return team.ForEach(heads.count * cuts.count(), scratch_bytes, [&](int64_t chunk, void* scratch) {
-    AttendHead(heads, qkv, attended, chunk / cuts.count(), cuts[chunk % cuts.count()], scratch);
+    const int64_t head = chunk / cuts.count();
+    const AttentionCall call = HeadCall(heads, qkv, heads.columns(head), heads.keys(head), heads.values(head), scratch);
+    AttendHead(heads, call, attended, head, cuts[chunk % cuts.count()]);
+  });
+}
+
+bool Stages::AttendByHead(const Heads& heads, const PackedLinear& qkv, Matrix normed, Matrix attended, const RowSet& queries) const {
+  const int64_t panels = qkv.panel_count / heads.count;
+  return team.ForEach(heads.count, HeadScratch::Size(heads, true), [&](int64_t head, void* memory) {
+    HeadScratch scratch;
+    scratch.Lay(heads, true, memory);
+    MultiplyRows({Stage::kQkv, SomePanels(qkv, head * panels, panels), normed, scratch.qkv, Epilogue::kStore}, {0, heads.tokens},
+                 {0, panels});
+    AttendAlone(heads, scratch.qkv, {0, heads.head_dim, 2 * heads.head_dim}, scratch, attended, head, queries);
   });
 }
 
 bool Stages::AttentionMap(const Heads& heads, Matrix qkv, int64_t first, float* out) const {
-  const int64_t kept = heads.tokens - first;
-  const int64_t weights_at = heads.attention->scratch_bytes(heads.tokens, heads.head_dim);
-  const int64_t scratch_bytes = weights_at + heads.tokens * int64_t(sizeof(float));
-  return team.ForEach(heads.count, scratch_bytes, [&](int64_t head, void* scratch) {
-    auto* weights = reinterpret_cast<float*>(static_cast<std::byte*>(scratch) + weights_at);
-    heads.attention->weights(HeadCall(heads, qkv, head, scratch), weights);
+  const int64_t kept = heads.tokens - first, head_bytes = HeadScratch::Size(heads, false);
+  return team.ForEach(heads.count, head_bytes + heads.tokens * int64_t(sizeof(float)), [&](int64_t head, void* memory) {
+    HeadScratch scratch;
+    scratch.Lay(heads, false, memory);
+    auto* weights = reinterpret_cast<float*>(static_cast<std::byte*>(memory) + head_bytes);
+    const Heads::Columns columns = heads.columns(head);
+    PackHead(heads, qkv, columns, scratch.keys, scratch.values);
+    heads.attention->weights(HeadCall(heads, qkv, columns, scratch.keys, scratch.values, scratch.kernel), weights);
     std::copy_n(weights + first, kept, out + head * kept);
   });
 }

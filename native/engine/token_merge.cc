@@ -44,10 +44,10 @@ bool TokenMerger::Take(const Weights& weights, int64_t tokens, Arena& arena) {
          source_;
 }
 
-bool TokenMerger::Merge(const Stages& stages, Matrix qkv, int64_t count, int64_t r, Matrix* tokens) {
-  const int64_t prefix = weights_->prefix_rows;
+bool TokenMerger::Merge(const Stages& stages, const Stages::Heads& heads, Matrix qkv, int64_t r, Matrix* tokens) {
+  const int64_t prefix = weights_->prefix_rows, count = heads.tokens;
   const Side a{prefix + prefix % 2, (count - prefix + (prefix % 2 == 0)) / 2}, b{prefix | 1, (count - prefix + prefix % 2) / 2};
-  if (!Match(stages, qkv, a, b)) return false;
+  if (!Match(stages, heads, qkv, a, b)) return false;
   Choose(a, b, r);
   Move(stages, a, b, count, r, tokens);
   return true;
@@ -55,11 +55,11 @@ bool TokenMerger::Merge(const Stages& stages, Matrix qkv, int64_t count, int64_t
 
 // The mean over heads of a token's key, at unit length. Cosines do not see the factor 1 / heads, so the sum will do. A key of zeros has no
 // direction: its NaN is no edge.
-void TokenMerger::Metric(Matrix qkv, int64_t row, float* out) const {
-  const int64_t head_dim = weights_->head_dim, keys = weights_->heads * head_dim;
+void TokenMerger::Metric(const Stages::Heads& heads, Matrix qkv, int64_t row, float* out) {
+  const int64_t head_dim = heads.head_dim;
   std::fill_n(out, head_dim, 0.f);
-  for (int64_t h = 0; h < weights_->heads; h++) {
-    const std::byte* key = qkv.bytes(row, keys + h * head_dim);
+  for (int64_t h = 0; h < heads.count; h++) {
+    const std::byte* key = qkv.bytes(row, heads.columns(h).key);
     for (int64_t d = 0; d < head_dim; d++) {
       float value;
       if (qkv.number == Number::kF32) {
@@ -79,14 +79,14 @@ void TokenMerger::Metric(Matrix qkv, int64_t row, float* out) const {
 }
 
 // The best edge of every token of A: best_, target_. Scores live in scratch, some rows at a time.
-bool TokenMerger::Match(const Stages& stages, Matrix qkv, Side a, Side b) {
+bool TokenMerger::Match(const Stages& stages, const Stages::Heads& heads, Matrix qkv, Side a, Side b) {
   const Gemm& gemm = stages.kernels.gemm;
   const int64_t head_dim = weights_->head_dim, panels = Ceil(b.count, gemm.columns), panel_bytes = gemm.panel_bytes(head_dim);
   float* const b_metric = metric_ + a.count * metric_stride_;
   stages.team.ForEach(Ceil(a.count + b.count, kRowsPerChunk), [&](int64_t chunk) {
     const int64_t end = std::min((chunk + 1) * kRowsPerChunk, a.count + b.count);
     for (int64_t i = chunk * kRowsPerChunk; i < end; i++)
-      Metric(qkv, i < a.count ? a.row(i) : b.row(i - a.count), metric_ + i * metric_stride_);
+      Metric(heads, qkv, i < a.count ? a.row(i) : b.row(i - a.count), metric_ + i * metric_stride_);
   });
   for (int64_t j = 0; j < panels * gemm.columns; j++) columns_[j] = j < b.count ? b_metric + j * metric_stride_ : nullptr;
   stages.team.ForEach(panels, [&](int64_t panel) {

@@ -29,9 +29,9 @@ class TokenMerger {
   // False: no memory.
   [[nodiscard]] bool Take(const Weights& weights, int64_t tokens, Arena& arena);
 
-  // Merges r = MergedAway(…) > 0 rows of `tokens` [T, D] away; its data become another buffer's. `qkv` holds the keys of these T. False: no
-  // memory. The bits depend on the values alone, never on how the team shares the work.
-  [[nodiscard]] bool Merge(const Stages& stages, Matrix qkv, int64_t count, int64_t r, Matrix* tokens);
+  // Merges r = MergedAway(…) > 0 rows of `tokens` [T, D] away; its data become another buffer's. `qkv` holds the keys of the
+  // `heads`. False: no memory. The bits depend on the values alone, never on how the team shares the work.
+  [[nodiscard]] bool Merge(const Stages& stages, const Stages::Heads& heads, Matrix qkv, int64_t r, Matrix* tokens);
 
   // [T] patches that each token stands for, and their logarithms, which attention adds to the scores; null before the first merge.
   const float* sizes() const { return merged_ ? sizes_ : nullptr; }
@@ -43,10 +43,10 @@ class TokenMerger {
     int64_t first, count;
     int64_t row(int64_t index) const { return first + 2 * index; }
   };
-  [[nodiscard]] bool Match(const Stages& stages, Matrix qkv, Side a, Side b);
+  [[nodiscard]] bool Match(const Stages& stages, const Stages::Heads& heads, Matrix qkv, Side a, Side b);
   void Choose(Side a, Side b, int64_t r);
   void Move(const Stages& stages, Side a, Side b, int64_t count, int64_t r, Matrix* tokens);
-  void Metric(Matrix qkv, int64_t row, float* out) const;
+  static void Metric(const Stages::Heads& heads, Matrix qkv, int64_t row, float* out);
 
   const Weights* weights_ = nullptr;
   bool merged_ = false;

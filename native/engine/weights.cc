@@ -21,7 +21,7 @@ constexpr int64_t kMostPanelColumns = 256;
 constexpr int64_t kPairUnit = 32;
 constexpr int64_t kMostClassRows = 2;  // CLS and DeiT's distillation token
 
-enum class Order : uint8_t { kPlain, kGlu, kPatch, kClassKeys };
+enum class Order : uint8_t { kPlain, kGlu, kPatch, kHeads, kClassKeys };
 enum class Part : uint8_t { kQkv, kProjection, kFc1, kFc2 };
 
 // A norm as the file and as the packed weights have it.
@@ -226,7 +226,10 @@ void Packer::Lay(Weights& w) {
     const Block& block = spec_.blocks[i];
     PackedBlock& packed = w.blocks[i];
     const NormPlan norm1 = LayNorm(block.norm1, packed.norm1);
-    LayLinear(block.qkv, nullptr, 3 * inner, d, Order::kPlain, GemmOf(i, Part::kQkv), packed.qkv, nullptr, norm1);
+    const Gemm& qkv = GemmOf(i, Part::kQkv);
+    // Of the last block's qkv some rows need no queries, others no keys and values; partners in pairs are half of all columns apart.
+    packed.by_head = i + 1 < spec_.blocks.size() && spec_.head_dim % qkv.columns == 0 && qkv.run_pairs == nullptr;
+    LayLinear(block.qkv, nullptr, 3 * inner, d, packed.by_head ? Order::kHeads : Order::kPlain, qkv, packed.qkv, nullptr, norm1);
     if (i + 1 == spec_.blocks.size()) packed.class_rows = std::min(w.prefix_rows, kMostClassRows);
     if (packed.class_rows > 0) LayClassKeys(block.qkv, packed);
     LayLinear(block.projection, &block.scale1, d, inner, Order::kPlain, GemmOf(i, Part::kProjection), packed.projection);
@@ -235,7 +238,6 @@ void Packer::Lay(Weights& w) {
               nullptr, norm2);
     LayLinear(block.fc2, &block.scale2, d, f, Order::kPlain, GemmOf(i, Part::kFc2), packed.fc2);
     for (PackedLinear* linear : {&packed.qkv, &packed.projection, &packed.fc1, &packed.fc2}) {
-      // Of the last block's qkv some rows need no queries, others no keys and values.
       const bool whole = linear != &packed.qkv || i + 1 < spec_.blocks.size();
       linear->in_pairs = whole && linear->gemm->run_pairs != nullptr && linear->k % kPairUnit == 0 && linear->panel_count % 2 == 0;
     }
@@ -255,10 +257,15 @@ void Packer::Read(const Tensor& tensor, int64_t first, int64_t count, int64_t ro
 }
 
 // The rows of a tensor that panel `panel` holds, NR of them, zeros where there are fewer. kGlu: NR/2 gate rows, then their value rows.
+// kHeads: of q, k and v, each with all heads, those of one head.
 void Packer::ReadSlice(const LinearPlan& plan, const Tensor& tensor, int64_t panel, int64_t row_values, float* out) {
   const int64_t nr = gemm_.columns, width = plan.order == Order::kGlu ? nr / 2 : nr, n = plan.order == Order::kGlu ? plan.n / 2 : plan.n;
   const int64_t count = std::min(width, n - panel * width);
   if (count < width) std::fill_n(out, nr * row_values, 0.0f);
+  if (plan.order == Order::kHeads) {
+    const int64_t slice = panel * nr / spec_.head_dim, within = panel * nr % spec_.head_dim, head = slice / 3, part = slice % 3;
+    return Read(tensor, (part * spec_.heads + head) * spec_.head_dim + within, nr, row_values, out);
+  }
   Read(tensor, panel * width, count, row_values, out);
   if (plan.order == Order::kGlu) Read(tensor, n + panel * width, count, row_values, out + width * row_values);
 }

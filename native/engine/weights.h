@@ -41,6 +41,9 @@ struct PackedNorm {
 
 struct PackedBlock {
   PackedNorm norm1, norm2;
+  // qkv's panels are a head's queries, keys and values, then the next one's: whole panels make a head, and stages.h may multiply and attend
+  // one head after another. Else the queries of all heads come first, then all keys, then all values.
+  bool by_head = false;
   PackedLinear qkv, projection, fc1, fc2;  // scale1 travels with projection, scale2 with fc2; fc1 is interleaved for kGlu
   // The first rows of the model's last block attend without keys and values (class_rows.h), 0 of all others'; then for each head, one after
   // another, whole panels of Wkᵀ [D, head dim], which turns a query into weights of the channels.
@@ -96,7 +99,7 @@ struct LoadProgress {
 };
 
 // Every change of the bytes that are packed, or of where they lie, makes it larger: entries of the packed cache carry it.
-constexpr int kPackingVersion = 5;
+constexpr int kPackingVersion = 6;
 
 // From the cache where it has these weights; else reads and packs, and gives the cache what it had not. On every thread of the team.
 // ERR_ABORTED soon after *cancelled.

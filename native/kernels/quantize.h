@@ -15,7 +15,8 @@ struct QuantizeCall {
   const void* x;  // kF32 or kBf16
   Number x_number;
   int64_t ldx;
-  uint8_t* y;  // row stride ldy; bytes up to a multiple of 4 are written
+  // Row stride ldy; bytes up to a multiple of 4 are written. May be x, with ldx values to ldy bytes: each row over its own first part.
+  uint8_t* y;
   int64_t ldy;
   float* scale;   // [rows]
   int32_t* zero;  // [rows]

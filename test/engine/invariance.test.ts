@@ -12,6 +12,7 @@ import { attention, cls, dtypes, loadSpec, mean, outputLength, pooled, randomPic
 // Wide enough for a matrix product to be cut into several chunks; token counts around tiles, and beyond one key block.
 const models: Record<string, ModelOptions & { size: [number, number] }> = {
   'one tile': { size: [12, 12] },
+  'heads of whole panels, few rows': { dim: 128, heads: 4, mlpWidth: 96, size: [12, 12] },
   'several chunks': { dim: 192, heads: 3, mlpWidth: 768, patch: [2, 2], grid: [14, 14], size: [28, 28] },
   'odd number of patches in pairs': {
     ...{ dim: 64, heads: 2, mlpWidth: 128, patch: [2, 2], grid: [9, 11], size: [18, 22] },

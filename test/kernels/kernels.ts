@@ -166,9 +166,10 @@ interface TestKernels {
   attention(isa: string, call: AttentionCall): Float32Array
   classAttention(isa: string, call: ClassAttentionCall): Float32Array
   narrowGemm(isa: string, call: NarrowGemmCall): Float32Array
+  /** `over`: bytes over the rows' own memory. */
   quantize(
     isa: string,
-    call: { x: Float32Array; number: 0 | 1; ldx: number; ldy: number; rows: number; dim: number } & Placement,
+    call: { x: Float32Array; number: 0 | 1; ldx: number; ldy: number; rows: number; dim: number; over?: true } & Placement,
   ): Quantised
   /** `over`: bytes over the weights' own memory. `q` holds int8. */
   quantizeWeights(

@@ -110,18 +110,25 @@ Napi::Value Quantised(const Napi::CallbackInfo& info, Bytes& y, Floats& scale, G
 
 }  // namespace
 
-// { x, number: 0 floats, 1 bf16, ldx, ldy, rows, dim } → { y, scale, zero }
+// { x, number: 0 floats, 1 bf16, ldx, ldy, rows, dim } → { y, scale, zero }; `over`: y over x's own memory, ldy is ldx in bytes
 Napi::Value RunQuantize(const Napi::CallbackInfo& info) {
   const Call call(info);
   const bool narrow = call.Int("number") == 1;
   const auto floats = narrow ? nullptr : call.Copy("x");
   const auto words = narrow ? Narrow(call, "x") : nullptr;
   const int64_t rows = call.Int("rows"), ldy = call.Int("ldy");
+  const void* x = narrow ? static_cast<const void*>(words->data()) : floats->data();
+  const size_t x_bytes = narrow ? words->size() * sizeof(uint16_t) : floats->size() * sizeof(float);
   Bytes y(size_t(rows * ldy));
   Floats scale{size_t(rows)};
   Guarded<int32_t> zero{size_t(rows)};
-  std::memset(y.data(), 0xff, y.size());
-  Named(info).quantize({.x = narrow ? static_cast<const void*>(words->data()) : floats->data(),
+  if (call.Has("over")) {
+    std::memcpy(y.data(), x, x_bytes);
+    x = y.data();
+  } else {
+    std::memset(y.data(), 0xff, y.size());
+  }
+  Named(info).quantize({.x = x,
                         .x_number = narrow ? Number::kBf16 : Number::kF32,
                         .ldx = call.Int("ldx"),
                         .y = y.data(),

@@ -231,6 +231,13 @@ describe.each(isas)('narrow rows on $name', (isa) => {
         const x = padded(rows, dim, ldx, bf16(random.floats(rows * dim).map((v) => v + offset)))
         const found = kernels.quantize(isa.name, { x, number, ldx, ldy, rows, dim })
         const expected = kernels.quantize('reference', { x, number, ldx, ldy, rows, dim })
+        const bytes = number === 1 ? 2 : 4
+        const over = kernels.quantize(isa.name, { x, number, ldx, ldy: bytes * ldx, rows, dim, over: true })
+        expect([over.scale, over.zero]).toEqual([found.scale, found.zero])
+        for (let row = 0; row < rows; row++) {
+          const wanted = found.y.subarray(row * ldy, row * ldy + dim)
+          expect(over.y.subarray(row * bytes * ldx, row * bytes * ldx + dim)).toEqual(wanted)
+        }
         expect(found.zero).toEqual(expected.zero)
         expectWithin(found.scale, expected.scale, (i) => 1e-6 * expected.scale[i]!, 'scale', random.seed)
         for (let row = 0; row < rows; row++) {
