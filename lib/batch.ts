@@ -1,5 +1,6 @@
 // The images of one call through decode and engine, a bounded number at a time. Before it: model.ts; after it: encode.ts.
-// Each lane takes the next image when the model's gate has room, so decoding overlaps the forward passes of earlier images.
+// Each lane takes the next image when the model's gate has room, so decoding overlaps the forward passes of earlier images. The first ones
+// begin at once, before runBatch returns.
 import type { Cancellation } from './cancel'
 import { VitrineError } from './errors'
 import type { Gate } from './gate'
@@ -51,7 +52,8 @@ export async function runBatch(options: BatchOptions, work: (row: number, step: 
   const lane = async () => {
     while (next < count && !unwanted(next)) {
       const row = next++
-      await gate.enter()
+      const room = gate.enter()
+      if (room) await room
       try {
         if (unwanted(row)) return
         const listeners = new Set<() => void>()

@@ -7,7 +7,7 @@ import { cropImage, encodeImage } from './encode'
 import type { Engine, InputKind, Runner } from './engine'
 import { VitrineError } from './errors'
 import type { Gate } from './gate'
-import type { CapturedImage } from './image/input'
+import { type CapturedImage, ownPixels } from './image/input'
 import type { ImageSize } from './options'
 import type { PlannedOutput } from './plan'
 import { type Run, runOf } from './size'
@@ -49,15 +49,16 @@ export async function encode(
   const outputs = planned.map(({ output }) => output)
   const sinks = planned.map(({ dims }) => allocate((length) => new Float32Array(length), images.length, dims))
   const kind: InputKind = images[0]?.kind === 'pixels' ? 'pixels' : 'picture'
-  const begin = async (): Promise<Work> => {
-    const runner: Runner = await encoder.engine.prepare(kind, outputs, merging)
-    return {
-      each: (row, step, trace) => {
-        const burst = Math.min(images.length - row, encoder.gate.limit)
-        return encodeImage(runner, images[row]!, run, sinks, row, burst, step, trace)
-      },
-      done: () => runner.done(),
-    }
+  const work = (runner: Runner): Work => ({
+    each: (row, step, trace) => {
+      const burst = Math.min(images.length - row, encoder.gate.limit)
+      return encodeImage(runner, images[row]!, run, sinks, row, burst, step, trace)
+    },
+    done: () => runner.done(),
+  })
+  const begin = () => {
+    const runner = encoder.engine.prepare(kind, outputs, merging)
+    return runner instanceof Promise ? runner.then(work) : work(runner)
   }
   const errors = await perform(encoder, call, images, choice, begin, cancellation)
   return planned.map(({ dims }, i) => {
@@ -77,7 +78,7 @@ export async function crop(encoder: Encoder, images: CapturedImage[], choice: Ca
   const dims = [run.size.height, run.size.width, 3]
   const sink = allocate((length) => new Uint8Array(length), images.length, dims)
   const work: Work = { each: (row, step, trace) => cropImage(images[row]!, run, sink, row, step, trace), done: () => {} }
-  const errors = await perform(encoder, 'preprocess', images, choice, async () => work)
+  const errors = await perform(encoder, 'preprocess', images, choice, () => work)
   return new Tensor('uint8', [images.length, ...dims], sink, choice.errors === 'collect' ? errors : undefined)
 }
 
@@ -92,7 +93,7 @@ async function perform(
   call: FeaturesTrace['call'],
   images: CapturedImage[],
   choice: CallChoice,
-  begin: () => Promise<Work>,
+  begin: () => Work | Promise<Work>,
   shared?: Cancellation,
 ): Promise<(VitrineError | null)[]> {
   const trace: FeaturesTrace = {
@@ -110,10 +111,7 @@ async function perform(
     try {
       // A session that is being built for the call is not ended with it: others may wait for it, and the next call will want it.
       const begun = begin()
-      const work = await cancellation.unless(begun).catch((error) => {
-        begun.then(({ done }) => done()).catch(() => {})
-        throw error
-      })
+      const work = begun instanceof Promise ? await unlessCancelled(begun, cancellation) : begun
       const errors = await runBatch(options, (row, step) => work.each(row, step, trace)).finally(() => work.done())
       trace.failed = errors.filter((error) => error !== null).length
       return errors
@@ -124,6 +122,8 @@ async function perform(
   }
   return traceCall(trace, () => {
     const running = batch()
+    // What waits for room: the caller may change its values as soon as this returns.
+    for (const image of images) ownPixels(image)
     encoder.active.add(running)
     const ended = () => {
       encoder.active.delete(running)
@@ -132,6 +132,13 @@ async function perform(
     running.then(ended, ended)
     // A cancelled call rejects at once, while its running blocks end behind it.
     return shared ? running : Promise.race([running, cancellation.cancelled])
+  })
+}
+
+function unlessCancelled(begun: Promise<Work>, cancellation: Cancellation): Promise<Work> {
+  return cancellation.unless(begun).catch((error) => {
+    begun.then(({ done }) => done()).catch(() => {})
+    throw error
   })
 }
 

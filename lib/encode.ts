@@ -5,7 +5,7 @@ import type { FeaturesTrace } from './diagnostics'
 import type { Runner } from './engine'
 import { giveBack } from './image/copies'
 import { decode } from './image/decode'
-import type { CapturedImage } from './image/input'
+import { type CapturedImage, ownPixels } from './image/input'
 import { geometry } from './image/pipeline'
 import { fromNative, type NativeJob, type NativePicture, type NativePixels, type NativeTimings, native } from './native'
 import { checkCrop, type Run } from './size'
@@ -29,6 +29,7 @@ export async function encodeImage(
   step: Step,
   trace: FeaturesTrace,
 ): Promise<void> {
+  ownPixels(image)
   const pixels = image.kind === 'pixels'
   const input = pixels ? asPixels(image) : await picture(image, run, step, trace)
   if (step.cancelled) return

@@ -9,13 +9,11 @@ export class Gate {
     this.#free = limit
   }
 
-  /** Resolves when there is room. */
-  async enter(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--
-      return
-    }
-    await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  /** Undefined where there is room now; else resolves when there is. */
+  enter(): Promise<void> | undefined {
+    if (this.#free === 0) return new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#free--
+    return undefined
   }
 
   leave(): void {

@@ -1,5 +1,6 @@
 // What a user may give as an image, captured at the moment of the call: bytes and pixels that a user could still change are copied here,
-// once, on the JS thread. Before it: model.ts; after it: decode.ts.
+// once, on the JS thread; pixel values one image after another, so that the first is computed while the others are copied. Before it:
+// model.ts; after it: decode.ts.
 import { fileURLToPath } from 'node:url'
 import { types } from 'node:util'
 import { VitrineError } from '../errors'
@@ -28,14 +29,15 @@ export type CapturedImage =
   | { kind: 'url'; name: string; url: string }
   | { kind: 'bytes'; name: string; bytes: Uint8Array | Blob }
   | { kind: 'raw'; name: string; data: Uint8Array; width: number; height: number; channels: 1 | 3 | 4 }
-  | { kind: 'pixels'; name: string; data: Float32Array; width: number; height: number }
+  /** The caller's values until `ownPixels`, which comes before the caller runs again. */
+  | { kind: 'pixels'; name: string; data: Float32Array; owned: boolean; width: number; height: number }
   | { kind: 'bad'; name: string; error: VitrineError }
 
 const kinds =
   'a path, a URL, a Buffer or Uint8Array or ArrayBuffer of encoded bytes, a Blob, raw pixels { data, width, height, channels } or pixel values { type, dims, data }'
 
 /**
- * Copies what the user could still change and names every image. Throws ERR_NO_IMAGES for nothing or an empty array, ERR_IMAGE_DIMS for
+ * Copies what the user could still change, but for pixel values (`ownPixels`), and names every image. Throws ERR_NO_IMAGES for nothing or an empty array, ERR_IMAGE_DIMS for
  * pixel values whose dims and data disagree. A single bad image becomes `kind: 'bad'`, so that `errors: 'collect'` can keep the others.
  */
 export function captureInput(input: unknown): CapturedImage[] {
@@ -122,7 +124,19 @@ function captureRaw(image: Record<string, unknown>, name: string): CapturedImage
   return { kind: 'raw', name, data: copyBytes(bytes), width, height, channels }
 }
 
-/** [B, 3, H, W] → B images, each with a copy of its own, so that one can be let go while others wait. */
+/** Copies the pixel values where that has not been done: each image has its own, so that one can be let go while others wait. */
+export function ownPixels(image: CapturedImage): void {
+  if (image.kind !== 'pixels' || image.owned) return
+  try {
+    image.data = copyFloats(image.data)
+    image.owned = true
+  } catch (cause) {
+    const error = new VitrineError('ERR_OUT_OF_MEMORY', `${image.name}: could not be copied: ${(cause as Error).message}`, { cause })
+    Object.assign(image, { kind: 'bad', error })
+  }
+}
+
+/** [B, 3, H, W] → B images. */
 function capturePixelValues(input: Record<string, unknown>): CapturedImage[] {
   const { type, dims, data } = input
   const fail = (message: string): never => {
@@ -144,8 +158,8 @@ function capturePixelValues(input: Record<string, unknown>): CapturedImage[] {
   }
   const images: CapturedImage[] = []
   for (let i = 0; i < batch; i++) {
-    const own = copyFloats(data.subarray(i * length, (i + 1) * length))
-    images.push({ kind: 'pixels', name: `image ${i} (pixel values)`, data: own, width, height })
+    const values = data.subarray(i * length, (i + 1) * length)
+    images.push({ kind: 'pixels', name: `image ${i} (pixel values)`, data: values, owned: false, width, height })
   }
   return images
 }

@@ -311,6 +311,14 @@ describe('buffers that the caller changes during the call', () => {
     expect(sameBits((await call).data, await expected())).toBe(true)
   })
 
+  test('pixel values of more images than have room at once, overwritten', async () => {
+    const values = pixelValues(40, 28)
+    const whole = (await model.features({ ...values, data: values.data.slice() })).data
+    const call = model.features(values)
+    values.data.fill(0)
+    expect(sameBits((await call).data, whole)).toBe(true)
+  })
+
   test('pixel values and raw pixels, transferred', async () => {
     const values = pixelValues(2, 28)
     const whole = (await model.features(values)).data

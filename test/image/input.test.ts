@@ -3,7 +3,7 @@
 import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
-import { type CapturedImage, captureInput } from '../../lib/image/input'
+import { type CapturedImage, captureInput, ownPixels } from '../../lib/image/input'
 
 // Node has it, the language version that lib/ is compiled for does not.
 const Resizable = ArrayBuffer as unknown as new (
@@ -87,6 +87,7 @@ describe('what a user does after the call', () => {
       only({ data: bytes, width: 2, height: 2, channels: 1 }),
       only({ type: 'float32', dims: [1, 3, 1, 1], data: pixels }),
     ]
+    captured.forEach(ownPixels)
     bytes.fill(9)
     buffer.resize(0)
     structuredClone(pixels, { transfer: [pixels.buffer] })
