@@ -70,13 +70,12 @@ bool Finish(const Over& over, const PackedBlock& block, bool projected, Matrix a
   if (!projected && !AddProduct(over, Stage::kProjection, block.projection, attended, tokens, buffers)) return false;
 
   const Matrix normed = buffers.Normed(block.fc1.gemm->input);
-  // What is quantised next need not be better than bf16, nor GELU better than what bytes keep of it.
+  // What is quantised next need not be better than bf16.
   const Number next = block.fc2.gemm->input;
   const Matrix hidden = buffers.Hidden(next == Number::kF32 ? Number::kF32 : Number::kBf16);
-  const bool for_bytes = next == Number::kU8 && over.w.activation == Activation::kGelu;
   over.Norm(block.norm2, tokens, normed);
   const Epilogue epilogue = over.w.glu ? Epilogue::kGlu : Epilogue::kStore;
-  return over.Multiply({Stage::kFc1, block.fc1, normed, hidden, epilogue, for_bytes ? Activation::kGeluForBytes : over.w.activation}) &&
+  return over.Multiply({Stage::kFc1, block.fc1, normed, hidden, epilogue, over.w.activation}) &&
          AddProduct(over, Stage::kFc2, block.fc2, hidden, tokens, buffers);
 }
 

@@ -12,9 +12,8 @@ namespace vitrine {
 //   relu            max(x, 0)
 //   silu            x · σ(x)
 //   tanh
-//   gelu_for_bytes  gelu for what is quantised to bytes next: the error is at most 2e-4, and 2⁻⁹ of gelu where |x| ≤ ¼
 // NaN goes through every one of them; ±infinity gives the limit (0 or infinity, ±1 for tanh), never NaN where the limit exists.
-enum class Activation : uint8_t { kNone, kGelu, kGeluTanh, kQuickGelu, kRelu, kSilu, kTanh, kGeluForBytes };
+enum class Activation : uint8_t { kNone, kGelu, kGeluTanh, kQuickGelu, kRelu, kSilu, kTanh };
 
 // y[i] = activation(x[i]), i < count; y may be x.
 using ActivateFn = void (*)(Activation activation, const float* x, float* y, int64_t count);

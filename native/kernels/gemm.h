@@ -32,7 +32,8 @@ struct GemmCall {
   const float* bias;          // [P·NR] in packed column order, or null
   const float* scale;         // kResidual: [P·NR] LayerScale, or null
   void* c;                    // row stride ldc; columns up to the last panel's end are written, so ldc ≥ P·NR (kGlu: P·NR/2)
-  Number c_number;            // kF32 or kBf16, rounded to nearest even; activations of a bf16 result may err by 2⁻¹⁰ of it
+  Number c_number;            // kF32 or kBf16, rounded to nearest even; activations of a bf16 result may err by 2⁻¹⁰ of it, gelu
+                              // by 2e-4, or 2⁻⁹ of it where |x| ≤ ¼
   int64_t ldc;
   int64_t k;
   int64_t row_begin, row_end;      // which rows of a and c this call computes

@@ -16,10 +16,7 @@ const relative: Record<Activation, (x: number) => number> = {
   [Activation.Relu]: () => 0,
   [Activation.Silu]: (x) => 1e-6 + 3e-7 * Math.abs(x),
   [Activation.Tanh]: () => 1e-6,
-  [Activation.GeluForBytes]: (x) => (Math.abs(x) <= 0.25 ? 2 ** -9 : 0),
 }
-/** Error allowed beside it. */
-const absolute = (activation: Activation, x: number) => (activation === Activation.GeluForBytes && Math.abs(x) > 0.25 ? 2e-4 : 2 ** -125)
 const all = Object.values(Activation).filter((kind): kind is Activation => typeof kind === 'number')
 
 describe.each(isas)('activations on $name', ({ name }) => {
@@ -27,9 +24,9 @@ describe.each(isas)('activations on $name', ({ name }) => {
     const near = range(-8.9999, 9, 60_001)
     const expected = kernels.activate('reference', { x: near, activation })
     const what = `${name} ${Activation[activation]}`
-    const bound = (i: number) => relative[activation](near[i]!) * Math.abs(expected[i]!) + absolute(activation, near[i]!)
+    const bound = (i: number) => relative[activation](near[i]!) * Math.abs(expected[i]!) + 2 ** -125
     expectWithin(kernels.activate(name, { x: near, activation }), expected, bound, what)
-    const beside = activation === Activation.None ? 0 : activation === Activation.GeluForBytes ? 2e-4 : 3e-7
+    const beside = activation === Activation.None ? 0 : 3e-7
     for (const x of [
       range(-12, 12, 20_001),
       range(-200, 200, 20_001),

@@ -10,7 +10,6 @@ export enum Activation {
   Relu,
   Silu,
   Tanh,
-  GeluForBytes,
 }
 
 export enum Epilogue {

@@ -107,28 +107,10 @@ VITRINE_INLINE void Gelu(Vec (&x)[M]) {
   VITRINE_EACH(M) x[m] = NegMulAdd(a[m], AddToExponent(fraction[m], whole[m]), Max(Zero(), x[m]));
 }
 
-// The same on [0, 6], pieces up to 0.5, 0.87, 1.32, 1.94, 2.78, 3.97 and 5.63
-constexpr GeluTail<2> kRoughGeluTail = {
-    0.25f,
-    {1.53412056f, 2.41755891f, 3.29719329f, 4.76300097f, 5.78043938f, 0.0f, 0.674489737f, 1.15034938f},
-    {kWhole - 4, kWhole - 7, kWhole - 11, kWhole - 20, kWhole - 28, kWhole - 1, kWhole - 2, kWhole - 3},
-    {{-2.83972549f, -3.96553278f, -5.13841534f, -7.15376472f, -8.57593822f, -1.1460458f, -1.83467507f, -2.37661767f},
-     {-0.619526744f, -0.652755558f, -0.677451432f, -0.695812285f, -0.703053832f, -0.49295488f, -0.547524393f, -0.586143851f}}};
-
-// With the rough power: relative error 4e-4; below -6 the result is -6e-9 or less.
-template <int M>
-VITRINE_INLINE void RoughGelu(Vec (&x)[M]) {
-  Vec a[M], whole[M], fraction[M];
-  VITRINE_EACH(M) a[m] = Min(Set(6), Abs(x[m]));
-  kRoughGeluTail.Of(a, whole, fraction);
-  Polynomial(fraction, kRoughPower);
-  VITRINE_EACH(M) x[m] = NegMulAdd(a[m], AddToExponent(fraction[m], whole[m]), Max(Zero(), x[m]));
-}
-
-// max(x, 0) − a·(c − a)·P(a), a = min(|x|, c): a third of the operations of RoughGelu. P is fitted so that the error is least where it is
+// For bf16 and bytes: max(x, 0) − a·(c − a)·P(a), a = min(|x|, c), a third of the operations. P is fitted so that the error is least where it is
 // weighted by max(a, ¼) against the tail; c is where gelu itself is that near to max(x, 0). Absolute error 1.7e-4; relative 1.4e-3 below ¼.
 template <int M>
-VITRINE_INLINE void GeluForBytes(Vec (&x)[M]) {
+VITRINE_INLINE void RoughGelu(Vec (&x)[M]) {
   constexpr float kEnd = 3.93f;
   constexpr float kTail[] = {0.127056569f, -0.0657414347f, -0.0298133977f, 0.0296756532f, -0.00773072289f, 0.000678683748f};
   Vec a[M], tail[M];
@@ -169,8 +151,6 @@ struct ActivationTag {
   VITRINE_INLINE static void Of(Vec (&x)[M]) {
     if constexpr (kind == Activation::kGelu) {
       rough ? RoughGelu(x) : Gelu(x);
-    } else if constexpr (kind == Activation::kGeluForBytes) {
-      GeluForBytes(x);
     } else {
       VITRINE_EACH(M) x[m] = Apply<kind, rough>(x[m]);
     }
@@ -200,8 +180,6 @@ inline void WithActivation(Activation activation, Body&& body) {
       return body(ActivationTag<Activation::kSilu, rough>{});
     case Activation::kTanh:
       return body(ActivationTag<Activation::kTanh, rough>{});
-    case Activation::kGeluForBytes:
-      return body(ActivationTag<Activation::kGeluForBytes, rough>{});
   }
 }
 

@@ -9,7 +9,6 @@ struct ByteDot {
   using Out = int32_t;
   static constexpr int64_t kUnit = 4;
   static constexpr bool kStaysInRegisters = true;
-  static constexpr Activation kTallGelu = Activation::kGeluForBytes;  // what reads the result is int8 too
   static IntVec None() { return SetInts(0); }
   static IntVec Value(const uint32_t* a) { return SetInts(int32_t(*a)); }
   static IntVec Weights(const uint32_t* panel) { return LoadInts(panel); }

@@ -79,7 +79,7 @@ const TallTile<Dot>* TallTiles(const GemmCall& call) {
     return call.scale != nullptr ? kTallTiles<Dot, Finish, AddRows<true>> : kTallTiles<Dot, Finish, AddRows<false>>;
   if (call.epilogue != Epilogue::kStore || call.c_number != Number::kBf16) return nullptr;
   if (call.activation == Activation::kNone) return kTallTiles<Dot, Finish, StoreRows<Activation::kNone>>;
-  if (call.activation == Dot::kTallGelu) return kTallTiles<Dot, Finish, StoreRows<Dot::kTallGelu>>;
+  if (call.activation == Activation::kGelu) return kTallTiles<Dot, Finish, StoreRows<Activation::kGelu>>;
   return nullptr;
 }
 

@@ -14,7 +14,6 @@ double ActivateOne(Activation activation, double x) {
     case Activation::kNone:
       return x;
     case Activation::kGelu:
-    case Activation::kGeluForBytes:
       return gate(0.5 * std::erfc(-x * kHalfRoot));
     // 1 + tanh(u) = 2·σ(2u), which keeps its digits where tanh(u) is near -1
     case Activation::kGeluTanh:
