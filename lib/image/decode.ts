@@ -7,6 +7,7 @@ import type { PixelLayout } from '../native'
 import { decodeError } from './decode-error'
 import { fetchBytes } from './fetch'
 import type { CapturedImage } from './input'
+import { jpegComponents } from './jpeg'
 
 /** Upright pixels, row by row without gaps, in a buffer that nobody else holds. */
 export interface Picture {
@@ -66,29 +67,24 @@ async function decodeEncoded(input: string | Uint8Array, name: string, { exif, a
     else pipeline = (layout === 'rgb' ? pipeline.removeAlpha() : pipeline.ensureAlpha()).toColourspace('srgb')
     return pipeline.raw().toBuffer({ resolveWithObject: true })
   }
-  // Nearly every JPEG becomes RGB, whatever its header says besides: it need not wait for that.
-  const early = isJpeg(input) ? read('rgb') : undefined
-  early?.catch(() => {})
-  const header = await sharp(input, settings).metadata()
-  if (!formats.includes(header.format)) {
-    throw new VitrineError('ERR_IMAGE_UNSUPPORTED', `${name}: expected ${formats.join(', ')}; found ${header.format}`)
+  const layoutOf = async () => {
+    const header = await sharp(input, settings).metadata()
+    if (!formats.includes(header.format)) {
+      throw new VitrineError('ERR_IMAGE_UNSUPPORTED', `${name}: expected ${formats.join(', ')}; found ${header.format}`)
+    }
+    return header.space === 'cmyk' ? 'cmyk' : alpha === 'white' && header.hasAlpha ? 'rgba-over-white' : 'rgb'
   }
-  const layout = header.space === 'cmyk' ? 'cmyk' : alpha === 'white' && header.hasAlpha ? 'rgba-over-white' : 'rgb'
-  // Whoever gave the input may use its memory again as soon as this is over.
-  if (layout !== 'rgb') await early?.catch(() => {})
-  const { data, info } = await (layout === 'rgb' && early ? early : read(layout))
+  // A JPEG of colours or greys becomes RGB, whatever its header says besides.
+  const components = typeof input === 'string' ? undefined : jpegComponents(input)
+  const layout = components === 1 || components === 3 ? 'rgb' : await layoutOf()
+  const { data, info } = await read(layout)
 
   const channels = layout === 'rgb' ? 3 : 4
   if (info.channels !== channels || data.length !== info.width * info.height * channels) {
-    throw new VitrineError(
-      'ERR_IMAGE_DECODE',
-      `${name}: expected ${channels} channels of ${header.space}, the decoder gave ${info.channels}`,
-    )
+    throw new VitrineError('ERR_IMAGE_DECODE', `${name}: expected ${channels} channels of ${layout}, the decoder gave ${info.channels}`)
   }
   return { data, layout, width: info.width, height: info.height }
 }
-
-const isJpeg = (input: string | Uint8Array) => typeof input !== 'string' && input[0] === 0xff && input[1] === 0xd8 && input[2] === 0xff
 
 function raw(image: Extract<Source, { kind: 'raw' }>, { alpha, maxPixels }: DecodeOptions): Picture {
   const { data, width, height, channels } = image

@@ -107,8 +107,9 @@ VITRINE_INLINE void Gelu(Vec (&x)[M]) {
   VITRINE_EACH(M) x[m] = NegMulAdd(a[m], AddToExponent(fraction[m], whole[m]), Max(Zero(), x[m]));
 }
 
-// For bf16 and bytes: max(x, 0) − a·(c − a)·P(a), a = min(|x|, c), a third of the operations. P is fitted so that the error is least where it is
-// weighted by max(a, ¼) against the tail; c is where gelu itself is that near to max(x, 0). Absolute error 1.7e-4; relative 1.4e-3 below ¼.
+// For bf16 and bytes: max(x, 0) − a·(c − a)·P(a), a = min(|x|, c), a third of the operations. P is fitted so that the error is least where
+// it is weighted by max(a, ¼) against the tail; c is where gelu itself is that near to max(x, 0). Absolute error 1.7e-4; relative 1.4e-3
+// below ¼.
 template <int M>
 VITRINE_INLINE void RoughGelu(Vec (&x)[M]) {
   constexpr float kEnd = 3.93f;
