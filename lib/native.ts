@@ -253,6 +253,8 @@ export interface NativeAddon {
   ): NativeLoadJob
   /** The uint8 crop [cropHeight, cropWidth, 3] that the encoder would see, written to sink at offset row · length. */
   crop(picture: NativePicture, sink: Uint8Array, row: number): NativeJob<NativeTimings>
+  /** Lets go of the memory behind the bytes now; their buffer is empty afterwards. */
+  detach(bytes: Uint8Array): void
   /** The table [stored patches, dim] resized to another grid by the family's rule, written to sink [wanted patches, dim]. */
   resizePositions(table: Float32Array, stored: Size, wanted: Size, dim: number, resize: PositionResize, sink: Float32Array): NativeJob<void>
   /** ERR_DEVICE_UNAVAILABLE with what is wrong with the file. */

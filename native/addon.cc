@@ -17,6 +17,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("runtime", Napi::Function::New(env, vitrine::Runtime, "runtime"));
   exports.Set("loadModel", Napi::Function::New(env, vitrine::LoadModel, "loadModel"));
   exports.Set("crop", Napi::Function::New(env, vitrine::Crop, "crop"));
+  exports.Set("detach", Napi::Function::New(env, vitrine::Detach, "detach"));
   exports.Set("resizePositions", Napi::Function::New(env, vitrine::ResizePositions, "resizePositions"));
   exports.Set("openOnnxLibrary", Napi::Function::New(env, vitrine::OpenOnnxLibrary, "openOnnxLibrary"));
   exports.Set("loadOnnxModel", Napi::Function::New(env, vitrine::LoadOnnxModel, "loadOnnxModel"));

@@ -132,4 +132,10 @@ Napi::Value Crop(const Napi::CallbackInfo& info) {
   }
 }
 
+void Detach(const Napi::CallbackInfo& info) {
+  if (!info[0].IsTypedArray()) throw ToError(info.Env(), Status::Error("ERR_INTERNAL", "detach: expected a typed array"));
+  // Where it may not be detached, or is already, it goes with the garbage.
+  static_cast<void>(napi_detach_arraybuffer(info.Env(), info[0].As<Napi::TypedArray>().ArrayBuffer()));
+}
+
 }  // namespace vitrine

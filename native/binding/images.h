@@ -22,4 +22,7 @@ Napi::Value RunImage(const Napi::CallbackInfo& info, const OpenModel& model);
 // crop(picture, sink, row)
 Napi::Value Crop(const Napi::CallbackInfo& info);
 
+// detach(bytes)
+void Detach(const Napi::CallbackInfo& info);
+
 }  // namespace vitrine

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ImageInput, load, type Model } from '../../lib/index'
 import { expectCode, photo, photoBytes, photos, pixelValues, sameBits } from './support'
@@ -272,6 +273,16 @@ describe('bad input', () => {
       await other.close()
     }
   })
+})
+
+test('a decoded picture is let go when it is computed, not when the garbage is collected', async () => {
+  const bytes = photoBytes('chelsea.jpg')
+  const { info } = await sharp(bytes).raw().toBuffer({ resolveWithObject: true })
+  await model.features(bytes)
+  const before = process.memoryUsage().external
+  for (let i = 0; i < 20; i++) await model.features(bytes)
+  await new Promise(setImmediate)
+  expect(process.memoryUsage().external - before).toBeLessThan(5 * info.size)
 })
 
 describe('buffers that the caller changes during the call', () => {
