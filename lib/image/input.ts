@@ -37,8 +37,9 @@ const kinds =
   'a path, a URL, a Buffer or Uint8Array or ArrayBuffer of encoded bytes, a Blob, raw pixels { data, width, height, channels } or pixel values { type, dims, data }'
 
 /**
- * Copies what the user could still change, but for pixel values (`ownPixels`), and names every image. Throws ERR_NO_IMAGES for nothing or an empty array, ERR_IMAGE_DIMS for
- * pixel values whose dims and data disagree. A single bad image becomes `kind: 'bad'`, so that `errors: 'collect'` can keep the others.
+ * Copies what the user could still change, but for pixel values (`ownPixels`), and names every image. Throws ERR_NO_IMAGES for nothing or
+ * an empty array, ERR_IMAGE_DIMS for pixel values whose dims and data disagree. A single bad image becomes `kind: 'bad'`, so that
+ * `errors: 'collect'` can keep the others.
  */
 export function captureInput(input: unknown): CapturedImage[] {
   if (input === undefined || input === null)

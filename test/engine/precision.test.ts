@@ -34,7 +34,8 @@ for (const [name, { size = [12, 12], ...options }] of Object.entries(variants)) 
     const images = [randomPixels(5, height, width), randomPicture(6, height, width)]
     const outputs = [cls, mean(spec), tokens, pooled([term(0, 1)], { head: 0 }), pooled([term(0, -1)], { layer: 1 }), attention]
     const exact = await loadSpec(spec)
-    // A value of bf16 is within 2⁻⁹, and so is GELU of the small values here; of a byte within 1/510 of its row's range, which random rows of this width spread over about 5 deviations.
+    // A value of bf16 is within 2⁻⁹, and so is GELU of the small values here; of a byte within 1/510 of its row's range, which random rows of
+    // this width spread over about 5 deviations.
     for (const [dtype, bound] of [
       ['bf16', 0.014],
       ['int8', 0.06],

@@ -66,10 +66,10 @@ constexpr float kWhole = 12582912.f;  // 1.5·2²³: floats near it are whole nu
 // -a²·log₂e/2 and bends ever less, so a is cut into eight pieces that grow, by the exponent of a² + split, and a short polynomial serves
 // each: log₂ Q = whole + q(t)·t, t = a − centre. The centre is the float where log₂ Q comes nearest to a whole number; thus the fraction
 // of the power of two loses nothing to the size of the whole.
-template <int N>
 struct GeluTail {
+  static constexpr int kTerms = 4;
   float split;
-  alignas(32) float centre[8], whole[8], c[N][8];  // pieces in the order of their exponents & 7; `whole` with kWhole in it
+  alignas(32) float centre[8], whole[8], c[kTerms][8];  // pieces in the order of their exponents & 7; `whole` with kWhole in it
 
   // log₂ Q(a) as a whole number (with kWhole in it) and a fraction
   template <int M>
@@ -78,9 +78,9 @@ struct GeluTail {
     Vec t[M], q[M];
     VITRINE_EACH(M) piece[m] = ExponentsOf(MulAdd(a[m], a[m], Set(split)));
     VITRINE_EACH(M) t[m] = Sub(a[m], Pick(centre, piece[m]));
-    VITRINE_EACH(M) q[m] = Pick(c[N - 1], piece[m]);
+    VITRINE_EACH(M) q[m] = Pick(c[kTerms - 1], piece[m]);
     VITRINE_UNROLL
-    for (int i = N - 2; i >= 0; i--) VITRINE_EACH(M) q[m] = MulAdd(q[m], t[m], Pick(c[i], piece[m]));
+    for (int i = kTerms - 2; i >= 0; i--) VITRINE_EACH(M) q[m] = MulAdd(q[m], t[m], Pick(c[i], piece[m]));
     VITRINE_EACH(M) rounded[m] = MulAdd(q[m], t[m], Pick(whole, piece[m]));
     VITRINE_EACH(M) fraction[m] = MulAdd(q[m], t[m], Sub(Pick(whole, piece[m]), rounded[m]));
   }
@@ -88,7 +88,7 @@ struct GeluTail {
 
 // Pieces end at 1, 1.73, 2.65, 3.87, 5.57, 7.94 and 11.27; the last one's centre is where Q becomes 0.
 constexpr float kGeluEnd = 13.0030565f;
-constexpr GeluTail<4> kGeluTail = {
+constexpr GeluTail kGeluTail = {
     1,
     {1.53412056f, 2.15387464f, 3.09726906f, 4.47532845f, 7.33162785f, 9.94517899f, kGeluEnd, 0.0f},
     {kWhole - 4, kWhole - 6, kWhole - 10, kWhole - 18, kWhole - 43, kWhole - 76, kWhole - 127, kWhole - 1},
