@@ -43,7 +43,7 @@ void AttendGroup(const Kernels& kernels, const PackedBlock& block, const Stages:
   for (int64_t h = first; h < end; h++) {
     const Matrix& query = scratch.query;
     std::memset(query.data, 0, size_t(query.stride * BytesOf(query.number)));
-    std::memcpy(query.data, qkv.bytes(row, h * head_dim), size_t(head_dim * BytesOf(query.number)));
+    std::memcpy(query.data, qkv.bytes(row, all.columns(h).query), size_t(head_dim * BytesOf(query.number)));
     multiply(SomePanels(block.class_keys, h * panels, panels), query, scratch.u.From(h - first));
   }
   {
@@ -64,7 +64,7 @@ void AttendGroup(const Kernels& kernels, const PackedBlock& block, const Stages:
                                  .scratch = scratch.kernel});
   }
   for (int64_t h = first; h < end; h++) {
-    const int64_t column = (2 * all.count + h) * head_dim, panel = column / columns;
+    const int64_t column = all.columns(h).value, panel = column / columns;
     multiply(SomePanels(block.qkv, panel, Ceil(column + head_dim, columns) - panel), scratch.means.From(h - first), scratch.values);
     std::memcpy(attended.bytes(row, h * head_dim), scratch.values.bytes(0, column - panel * columns),
                 size_t(head_dim * BytesOf(attended.number)));
