@@ -33,7 +33,11 @@ export function quietGate(seconds) {
 export function microarchitecture(cpuinfo) {
   const field = (name) => cpuinfo.match(new RegExp(`^${name}\\s*: (.*)$`, 'm'))?.[1]
   const [vendor, family, model] = [field('vendor_id'), Number(field('cpu family')), Number(field('model'))]
-  if (vendor === 'GenuineIntel') return family === 6 && [106, 108, 125, 126].includes(model) ? 'Ice Lake' : null
+  if (vendor === 'GenuineIntel') {
+    if (family !== 6) return null
+    if ([106, 108, 125, 126].includes(model)) return 'Ice Lake'
+    return [143, 207].includes(model) ? 'Sapphire Rapids' : null // 207 is Emerald Rapids, of the same cores
+  }
   if (vendor !== 'AuthenticAMD') return null
   const within = (from, to) => model >= from && model <= to
   if (family === 25) return within(0x10, 0x1f) || within(0x60, 0x7f) || within(0xa0, 0xaf) ? 'Zen 4' : null

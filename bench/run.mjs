@@ -69,6 +69,13 @@ const graphSources = () =>
     .filter((file) => file.endsWith('.js'))
     .map((file) => `../dist/onnx/${file}`)
 
+/** Precisions that this CPU has no instruction for, where that can be measured. */
+async function emulated() {
+  const peak = preparePeak(cache, 1)
+  await peak.measure?.()
+  return peak.gops ? ['bf16', 'int8'].filter((precision) => !peak.gops[precision]) : []
+}
+
 /** One model with one number of threads: every peer opened, compared, timed in turns. */
 async function benchModel(name, threads, { options, peers: wanted, peak, yardstick, quiet, photos }) {
   const { writeOnnxFiles } = await import('./inputs/onnx-file.mjs')
@@ -104,10 +111,10 @@ async function benchModel(name, threads, { options, peers: wanted, peak, yardsti
 
 async function main() {
   const options = readOptions(process.argv.slice(2), Object.keys(shapes), Object.keys(knownPeers))
-  const { run: peers, left } = choosePeers(options.only, options.pythons)
+  mkdirSync(cache, { recursive: true })
+  const { run: peers, left } = choosePeers(options.only, options.pythons, await emulated())
   for (const { name, why } of left) say(`without ${name}: ${why}`)
   install()
-  mkdirSync(cache, { recursive: true })
   mkdirSync(here('results'), { recursive: true })
   const machine = environment()
   const quiet = quietGate(options.wait)

@@ -46,10 +46,11 @@ function missingPackages(python, needs) {
 }
 
 /**
- * → { run: peers to measure, left: [{ name, why }] }. Without `only` (names), all but the extra ones, and what Python lacks is left out;
- * what `only` names must be there, or this throws.
+ * → { run: peers to measure, left: [{ name, why }] }. Without `only` (names), all but the extra ones, and left out is what Python lacks and
+ * others in a precision of `emulated`, which this CPU has no instruction for: they take minutes an image. What `only` names must be there,
+ * or this throws.
  */
-export function choosePeers(only, pythons) {
+export function choosePeers(only, pythons, emulated = []) {
   const run = []
   const left = []
   for (const name of only ?? Object.keys(peers).filter((peer) => !peers[peer].extra)) {
@@ -59,6 +60,7 @@ export function choosePeers(only, pythons) {
     let why
     if (peer.python && !interpreter) why = `needs --${peer.python}, an interpreter with ${peer.needs.join(' and ')}`
     else if (missing.length > 0) why = `${interpreter} has no ${missing.join(', ')}`
+    if (!only && !isOurs(peer) && emulated.includes(peer.precision)) why ??= `this CPU has no instruction for dots of ${peer.precision}`
     if (why && only) throw new Error(`${name}: ${why}`)
     if (why) left.push({ name, why })
     else run.push({ ...peer, interpreter })

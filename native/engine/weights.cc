@@ -375,12 +375,18 @@ void Packer::PackPatchBytes(const LinearPlan& plan, int64_t panel, float* rows, 
   }
 }
 
+// Narrow numbers for narrow dtypes: bf16 where the CPU multiplies it
+const Attention& AttentionOf(const Kernels& kernels, Precision precision) {
+  if (precision == Precision::kFp32) return kernels.attention;
+  if (kernels.gemm_bf16.input == Number::kBf16) return kernels.attention_bf16;
+  return kernels.attention_int16;
+}
+
 // What the spec and the kernels say without the files.
 void Packer::Describe(Weights& w) const {
   w.kernels = &kernels_;
   w.precision = precision_;
-  w.attention =
-      precision_ != Precision::kFp32 && kernels_.gemm_bf16.input == Number::kBf16 ? &kernels_.attention_bf16 : &kernels_.attention;
+  w.attention = &AttentionOf(kernels_, precision_);
   w.dim = spec_.dim, w.heads = spec_.heads, w.head_dim = spec_.head_dim, w.mlp_width = spec_.mlp_width;
   w.prefix_rows = spec_.prefix_rows();
   w.patch_embed = precision_ == Precision::kFp32 ? &kernels_.patch_embed : &kernels_.patch_embed_bf16;

@@ -26,7 +26,10 @@ struct AttentionCall {
 };
 
 // `attention` reads and writes kF32; `attention_bf16` kBf16: products of bf16, sums and softmax in fp32, weights of the values rounded to
-// bf16.
+// bf16. `attention_int16` reads and writes kF32: products of int16, exact in int32, of queries and keys scaled by their largest channel
+// (|error| ≤ √(K/2³¹) of it in each channel), of values by the largest of their channel (2⁻¹⁴ of it) and of weights (their sum over 5e5, or
+// 2⁻¹⁶); softmax in fp32, powers of two within 7.5e-5. What is not finite gives NaN: a query in its row, a value in its channel, a key
+// in all rows.
 struct Attention {
   Number input;
   int64_t (*key_bytes)(int64_t tokens, int64_t head_dim);  // size of one head's key panels (multiples of 64)

@@ -49,6 +49,7 @@ Kernels Overlay(Kernels under, const Kernels& over) {
   if (over.gemm_int8.run != nullptr) under.gemm_int8 = over.gemm_int8;
   if (over.attention.run != nullptr) under.attention = over.attention;
   if (over.attention_bf16.run != nullptr) under.attention_bf16 = over.attention_bf16;
+  if (over.attention_int16.run != nullptr) under.attention_int16 = over.attention_int16;
   if (over.class_attention.run != nullptr) under.class_attention = over.class_attention;
   if (over.quantize != nullptr) under.quantize = over.quantize;
   if (over.quantize_weights != nullptr) under.quantize_weights = over.quantize_weights;

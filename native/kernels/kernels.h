@@ -19,7 +19,7 @@ struct Kernels {
   PatchEmbed patch_embed{}, patch_embed_bf16{};
   LayerNormFn layer_norm = nullptr;
   Gemm gemm{}, gemm_bf16{}, gemm_int8{};
-  Attention attention{}, attention_bf16{};
+  Attention attention{}, attention_bf16{}, attention_int16{};
   ClassAttention class_attention{};
   QuantizeFn quantize = nullptr;
   QuantizeWeightsFn quantize_weights = nullptr;  // while packing

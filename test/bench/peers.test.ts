@@ -20,7 +20,7 @@ interface Peak {
 }
 let prepareYardstick: (path: string) => Yardstick
 let preparePeak: (cache: string, threads: number) => Peak
-let choosePeers: (only: string[] | null, pythons: object) => { run: { name: string }[]; left: { name: string; why: string }[] }
+let choosePeers: (only: string[] | null, pythons: object, emulated?: string[]) => { run: { name: string }[]; left: { name: string; why: string }[] }
 let microarchitecture: (cpuinfo: string) => string | null
 beforeAll(async () => {
   prepareYardstick = (await load<{ prepareYardstick: typeof prepareYardstick }>('yardstick.mjs')).prepareYardstick
@@ -84,6 +84,15 @@ it('peers that Python lacks are left out with a reason, and refused where they w
   expect(() => choosePeers(null, { python: absent })).toThrow(`${absent} does not run as Python`)
 })
 
+it('peers in numbers that the CPU has no dots of are left out unless they are asked for', () => {
+  const names = ({ run }: ReturnType<typeof choosePeers>) => run.map(({ name }) => name)
+  const { run, left } = choosePeers(null, {}, ['int8'])
+  expect(names({ run, left })).not.toContain('onnxruntime-node-int8')
+  expect(names({ run, left })).toContain('vitrine-int8')
+  expect(left).toContainEqual({ name: 'onnxruntime-node-int8', why: 'this CPU has no instruction for dots of int8' })
+  expect(names(choosePeers(['onnxruntime-node-int8'], {}, ['int8']))).toEqual(['onnxruntime-node-int8'])
+})
+
 it.each([
   [['--models', 'vit-x'], '--models: vit-x is not one of vit-b16'],
   [['--threads', '1,0'], '--threads: expected a whole number from 1, found 0'],
@@ -115,7 +124,9 @@ it('knows CPUs that have targets', () => {
   expect(microarchitecture(cpu('AuthenticAMD', 25, 1))).toBeNull()
   expect(microarchitecture(cpu('AuthenticAMD', 26, 2))).toBe('Zen 5')
   expect(microarchitecture(cpu('GenuineIntel', 6, 106))).toBe('Ice Lake')
-  expect(microarchitecture(cpu('GenuineIntel', 6, 143))).toBeNull()
+  expect(microarchitecture(cpu('GenuineIntel', 6, 143))).toBe('Sapphire Rapids')
+  expect(microarchitecture(cpu('GenuineIntel', 6, 207))).toBe('Sapphire Rapids')
+  expect(microarchitecture(cpu('GenuineIntel', 6, 85))).toBeNull()
   expect(microarchitecture('')).toBeNull()
 })
 

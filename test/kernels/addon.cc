@@ -66,6 +66,13 @@ Napi::Value RunAttention(const Napi::CallbackInfo& info) {
       [&info](Floats& out) { return Result(info, out, "out"); });
 }
 
+// As attention, in products of int16
+Napi::Value RunShortAttention(const Napi::CallbackInfo& info) {
+  return CallAttention(
+      info, Named(info).attention_int16, [](const Call& call, const char* name) { return call.Copy(name); },
+      [&info](Floats& out) { return Result(info, out, "out"); });
+}
+
 Napi::Value RunClassAttention(const Napi::CallbackInfo& info) {
   const Call call(info);
   const ClassAttention& attention = Named(info).class_attention;
@@ -280,6 +287,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("narrowNorm", Napi::Function::New(env, RunNarrowNorm));
   exports.Set("pairAttention", Napi::Function::New(env, RunPairAttention));
   exports.Set("attention", Napi::Function::New(env, RunAttention));
+  exports.Set("shortAttention", Napi::Function::New(env, RunShortAttention));
   exports.Set("classAttention", Napi::Function::New(env, RunClassAttention));
   exports.Set("patchEmbed", Napi::Function::New(env, RunPatchEmbed));
   exports.Set("layerNorm", Napi::Function::New(env, RunLayerNorm));

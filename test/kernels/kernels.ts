@@ -163,6 +163,8 @@ interface TestKernels {
   attentionScratch(isa: string, tokens: number, headDim: number): number
   gemm(isa: string, call: GemmCall): Float32Array
   attention(isa: string, call: AttentionCall): Float32Array
+  /** attention_int16 */
+  shortAttention(isa: string, call: AttentionCall): Float32Array
   classAttention(isa: string, call: ClassAttentionCall): Float32Array
   narrowGemm(isa: string, call: NarrowGemmCall): Float32Array
   /** `over`: bytes over the rows' own memory. */

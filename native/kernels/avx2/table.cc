@@ -36,6 +36,7 @@ const Kernels kTable = {
     .gemm_bf16 = kGemmBf16,
     .gemm_int8 = kGemmInt8,
     .attention = kAttention,
+    .attention_int16 = kAttention,
     .class_attention = kClassAttention,
     .quantize = Quantize,
     .quantize_weights = QuantizeWeights,

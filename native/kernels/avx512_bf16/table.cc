@@ -17,6 +17,7 @@
 #include "../generic/gemm_bf16.inl"
 #include "../generic/gemm_int8.inl"
 #include "../generic/attention.inl"
+#include "../generic/attention_pairs.inl"
 #include "../generic/attention_bf16.inl"
 // clang-format on
 

@@ -1,27 +1,10 @@
-// attention_bf16: as attention.inl, with products of bf16 pairs. Before it: attention.inl, whose blocks, panels and walk it shares. A
-// unit is a pair: of channels in queries and keys, of tokens in weights and values.
+// attention_bf16: as attention.inl, with products of bf16 pairs. Before it: attention_pairs.inl.
 
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
 
-inline int64_t Pairs2(int64_t n) { return (n + 1) / 2; }
-inline PanelWalk PairKeys(int64_t tokens, int64_t head_dim) { return {tokens, Pairs2(head_dim)}; }
-inline PanelWalk PairValues(int64_t tokens, int64_t head_dim) { return {head_dim, Pairs2(tokens)}; }
-
-// What scratch holds: queries [R][query_stride] pairs, scores [R][score_stride] floats, weights [R][weight_stride] pairs, outputs
-struct PairScratch {
-  int64_t query_stride, score_stride, weight_stride, output_stride;
-  PairScratch(int64_t tokens, int64_t head_dim)
-      : query_stride(RoundUp(Pairs2(head_dim), 16)),
-        score_stride(RoundUp(KeyBlock(tokens), kColumns) + kColumns),  // -∞ may be stored behind the last key
-        weight_stride(score_stride / 2),
-        output_stride(RoundUp(RoundUp(head_dim, kColumns), 16)) {}
-  int64_t Bytes() const { return 4 * kTileRows * (query_stride + score_stride + weight_stride + output_stride); }
-};
-
 int64_t PairKeyBytes(int64_t tokens, int64_t head_dim) { return PairKeys(tokens, head_dim).Bytes(); }
 int64_t PairValueBytes(int64_t tokens, int64_t head_dim) { return PairValues(tokens, head_dim).Bytes(); }
-int64_t PairScratchBytes(int64_t tokens, int64_t head_dim) { return PairScratch(tokens, head_dim).Bytes(); }
 
 void PackPairs(const void* key_rows, const void* value_rows, int64_t ld, int64_t tokens, int64_t head_dim, void* key_out, void* value_out) {
   const auto* k = static_cast<const uint16_t*>(key_rows);

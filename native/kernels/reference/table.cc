@@ -14,6 +14,7 @@ const Kernels kTable = {
     .gemm_int8 = kGemmInt8,
     .attention = kAttention,
     .attention_bf16 = kAttentionBf16,
+    .attention_int16 = kAttention,
     .class_attention = kClassAttention,
     .quantize = Quantize,
     .quantize_weights = QuantizeWeights,
