@@ -26,6 +26,19 @@ struct StoreRows {
   }
 };
 
+// c = sum
+struct StoreFloatRows {
+  template <int R>
+  VITRINE_INLINE static void Fetch(const GemmCall&, int64_t, int64_t) {}
+  template <class Finish, class Sum, int R>
+  VITRINE_INLINE static void Put(const GemmCall& call, int64_t row, int64_t panel, const Sum (&sum)[R][kTileVecs]) {
+    float* c = static_cast<float*>(call.c) + row * call.ldc + panel * kColumns;
+    const Finish finish(call, panel);
+    VITRINE_UNROLL
+    for (int r = 0; r < R; r++) VITRINE_EACH(kTileVecs) Store(c + r * call.ldc + m * kLanes, finish.Of(sum[r][m], row + r, m));
+  }
+};
+
 // c += scale · sum
 template <bool scaled>
 struct AddRows {
@@ -77,7 +90,8 @@ template <class Dot, class Finish>
 const TallTile<Dot>* TallTiles(const GemmCall& call) {
   if (call.epilogue == Epilogue::kResidual)
     return call.scale != nullptr ? kTallTiles<Dot, Finish, AddRows<true>> : kTallTiles<Dot, Finish, AddRows<false>>;
-  if (call.epilogue != Epilogue::kStore || call.c_number != Number::kBf16) return nullptr;
+  if (call.epilogue != Epilogue::kStore) return nullptr;
+  if (call.c_number == Number::kF32) return call.activation == Activation::kNone ? kTallTiles<Dot, Finish, StoreFloatRows> : nullptr;
   if (call.activation == Activation::kNone) return kTallTiles<Dot, Finish, StoreRows<Activation::kNone>>;
   if (call.activation == Activation::kGelu) return kTallTiles<Dot, Finish, StoreRows<Activation::kGelu>>;
   return nullptr;
