@@ -20,7 +20,11 @@ interface Peak {
 }
 let prepareYardstick: (path: string) => Yardstick
 let preparePeak: (cache: string, threads: number) => Peak
-let choosePeers: (only: string[] | null, pythons: object, emulated?: string[]) => { run: { name: string }[]; left: { name: string; why: string }[] }
+let choosePeers: (
+  only: string[] | null,
+  pythons: object,
+  emulated?: string[],
+) => { run: { name: string }[]; left: { name: string; why: string }[] }
 let microarchitecture: (cpuinfo: string) => string | null
 beforeAll(async () => {
   prepareYardstick = (await load<{ prepareYardstick: typeof prepareYardstick }>('yardstick.mjs')).prepareYardstick

@@ -15,6 +15,7 @@ inline void StoreBf16(uint16_t* p, Vec x) {
   const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), words);
 }
+inline void StoreBf16(uint16_t* p, Vec a, Vec b) { StoreBf16(p, a), StoreBf16(p + kLanes, b); }
 
 }  // namespace
 }  // namespace vitrine::VITRINE_ISA_NAMESPACE

@@ -101,7 +101,7 @@ constexpr GeluTail kGeluTail = {
 template <int M>
 VITRINE_INLINE void Gelu(Vec (&x)[M]) {
   Vec a[M], whole[M], fraction[M];
-  VITRINE_EACH(M) a[m] = Min(Set(kGeluEnd), Abs(x[m]));
+  VITRINE_EACH(M) a[m] = MinAbs(x[m], Set(kGeluEnd));
   kGeluTail.Of(a, whole, fraction);
   Polynomial(fraction, kPower);
   VITRINE_EACH(M) x[m] = NegMulAdd(a[m], AddToExponent(fraction[m], whole[m]), Max(Zero(), x[m]));
@@ -115,7 +115,7 @@ VITRINE_INLINE void RoughGelu(Vec (&x)[M]) {
   constexpr float kEnd = 3.93f;
   constexpr float kTail[] = {0.127056569f, -0.0657414347f, -0.0298133977f, 0.0296756532f, -0.00773072289f, 0.000678683748f};
   Vec a[M], tail[M];
-  VITRINE_EACH(M) tail[m] = a[m] = Min(Set(kEnd), Abs(x[m]));
+  VITRINE_EACH(M) tail[m] = a[m] = MinAbs(x[m], Set(kEnd));
   Polynomial(tail, kTail);
   VITRINE_EACH(M) x[m] = NegMulAdd(Mul(a[m], Sub(Set(kEnd), a[m])), tail[m], Max(Zero(), x[m]));
 }

@@ -255,21 +255,30 @@ void RunAttention(const AttentionCall& call) {
   });
 }
 
+// The softmax weights of one query: score(first, count) computes the scores of a block of keys, already scaled.
+template <class Score>
+inline void SoftmaxWeights(int64_t tokens, float* scores, Score&& score, float* weights) {
+  const int64_t block = KeyBlock(tokens);
+  TileSoftmax<FloatWeights> softmax(1);
+  for (int64_t first = 0; first < tokens; first += block) {
+    const int64_t count = tokens - first < block ? tokens - first : block;
+    score(first, count);
+    softmax.Take(scores, 0, 1, count, 1, scores, 0);
+    for (int64_t t = 0; t < first; t++) weights[t] *= softmax.factor[0];
+    for (int64_t t = 0; t < count; t++) weights[first + t] = scores[t];
+  }
+  for (int64_t t = 0; t < tokens; t++) weights[t] *= 1 / softmax.sum[0];
+}
+
 void AttentionWeights(const AttentionCall& call, float* weights) {
   const AttentionScratch layout(call.tokens, call.head_dim);
   auto* queries = static_cast<float*>(call.scratch);
   float* scores = queries + kTileRows * layout.query_stride;
-  const int64_t block = KeyBlock(call.tokens);
-  TileSoftmax<FloatWeights> softmax(1);
   ScaleQueries(call, call.query_begin, 1, queries, layout.query_stride);
-  for (int64_t first = 0; first < call.tokens; first += block) {
-    const int64_t count = call.tokens - first < block ? call.tokens - first : block;
+  const auto score = [&](int64_t first, int64_t count) {
     ScoreBlock(call, first, count, 1, queries, layout.query_stride, scores, layout.score_stride);
-    softmax.Take(scores, layout.score_stride, 1, count, 1, scores, layout.score_stride);
-    for (int64_t t = 0; t < first; t++) weights[t] *= softmax.factor[0];
-    for (int64_t t = 0; t < count; t++) weights[first + t] = scores[t];
-  }
-  for (int64_t t = 0; t < call.tokens; t++) weights[t] *= 1 / softmax.sum[0];
+  };
+  SoftmaxWeights(call.tokens, scores, score, weights);
 }
 
 constexpr Attention kAttention = {.input = Number::kF32,

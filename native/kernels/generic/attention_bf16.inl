@@ -161,18 +161,12 @@ void PairAttentionWeights(const AttentionCall& call, float* weights) {
   const PairScratch layout(call.tokens, call.head_dim);
   auto* queries = static_cast<uint32_t*>(call.scratch);
   auto* scores = reinterpret_cast<float*>(queries + kTileRows * layout.query_stride);
-  const int64_t block = KeyBlock(call.tokens);
-  TileSoftmax<FloatWeights> softmax(1);
   GatherQueries(call, call.query_begin, 1, queries, layout.query_stride);
-  for (int64_t first = 0; first < call.tokens; first += block) {
-    const int64_t count = call.tokens - first < block ? call.tokens - first : block;
+  const auto score = [&](int64_t first, int64_t count) {
     ScorePairs(call, first, count, 1, queries, layout.query_stride, scores, layout.score_stride);
     for (int64_t t = 0; t < count; t++) scores[t] *= ScaleLeft(call);
-    softmax.Take(scores, layout.score_stride, 1, count, 1, scores, layout.score_stride);
-    for (int64_t t = 0; t < first; t++) weights[t] *= softmax.factor[0];
-    for (int64_t t = 0; t < count; t++) weights[first + t] = scores[t];
-  }
-  for (int64_t t = 0; t < call.tokens; t++) weights[t] *= 1 / softmax.sum[0];
+  };
+  SoftmaxWeights(call.tokens, scores, score, weights);
 }
 
 constexpr Attention kAttentionBf16 = {.input = Number::kBf16,

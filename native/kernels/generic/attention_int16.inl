@@ -11,7 +11,7 @@ namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
 
 constexpr float kMostValue = 8191, kMostWeight = 32767;
-constexpr float kMostWeights = 262000;  // of a query together, and half of each key of a block for their rounding
+constexpr float kMostWeights = 262000;     // of a query together, and half of each key of a block for their rounding
 constexpr float kLeastScaled = 0x1p-100f;  // below it nothing is scaled up any further
 
 struct ShortDot {
@@ -76,9 +76,7 @@ int64_t ShortValueBytes(int64_t tokens, int64_t head_dim) {
   return PairValues(tokens, head_dim).Bytes() + RoundUp(RoundUp(head_dim, kColumns) * int64_t(sizeof(float)), 64);
 }
 inline float* ScalesBehind(const PanelWalk& walk, void* panels) { return static_cast<float*>(panels) + walk.Bytes() / 4; }
-inline const float* ScalesBehind(const PanelWalk& walk, const void* panels) {
-  return static_cast<const float*>(panels) + walk.Bytes() / 4;
-}
+inline const float* ScalesBehind(const PanelWalk& walk, const void* panels) { return static_cast<const float*>(panels) + walk.Bytes() / 4; }
 
 void PackShortKeys(const float* k, int64_t ld, int64_t tokens, int64_t head_dim, void* key_out) {
   constexpr int64_t kBlock = 64;  // channels
@@ -133,7 +131,8 @@ void PackShortValues(const float* v, int64_t ld, int64_t tokens, int64_t head_di
   }
 }
 
-void PackShorts(const void* key_rows, const void* value_rows, int64_t ld, int64_t tokens, int64_t head_dim, void* key_out, void* value_out) {
+void PackShorts(const void* key_rows, const void* value_rows, int64_t ld, int64_t tokens, int64_t head_dim, void* key_out,
+                void* value_out) {
   PackShortKeys(static_cast<const float*>(key_rows), ld, tokens, head_dim, key_out);
   PackShortValues(static_cast<const float*>(value_rows), ld, tokens, head_dim, value_out);
 }
@@ -149,8 +148,8 @@ inline void ShortQueries(const AttentionCall& call, int64_t query, int64_t rows,
   }
 }
 
-inline void ScoreShorts(const AttentionCall& call, int64_t first, int64_t count, int64_t rows, const uint32_t* queries, int64_t query_stride,
-                        const float* factor, float* scores, int64_t stride) {
+inline void ScoreShorts(const AttentionCall& call, int64_t first, int64_t count, int64_t rows, const uint32_t* queries,
+                        int64_t query_stride, const float* factor, float* scores, int64_t stride) {
   const PanelWalk keys = PairKeys(call.tokens, call.head_dim);
   const float* back = ScalesBehind(keys, call.key_panels) + first;
   for (int64_t t = first; t < first + count; t += kColumns)
@@ -193,8 +192,8 @@ inline void AddShortValues(const AttentionCall& call, int64_t first, int64_t cou
   const PanelWalk values = PairValues(call.tokens, call.head_dim);
   alignas(64) float product[kTileRows * kColumns];
   for (int64_t d = 0; d < call.head_dim; d += kColumns) {
-    TimesPanel<ShortDot>(values, static_cast<const uint32_t*>(call.value_panels), d, first / 2, Pairs2(count), rows, weights, stride, product,
-                         kColumns);
+    TimesPanel<ShortDot>(values, static_cast<const uint32_t*>(call.value_panels), d, first / 2, Pairs2(count), rows, weights, stride,
+                         product, kColumns);
     for (int64_t r = 0; r < rows; r++) {
       for (int64_t i = 0; i < values.Width(d); i += kLanes) {
         float* at = outputs + r * output_stride + d + i;
@@ -247,18 +246,12 @@ void ShortAttentionWeights(const AttentionCall& call, float* weights) {
   const PairScratch layout(call.tokens, call.head_dim);
   auto* queries = static_cast<uint32_t*>(call.scratch);
   auto* scores = reinterpret_cast<float*>(queries + kTileRows * layout.query_stride);
-  const int64_t block = KeyBlock(call.tokens);
-  TileSoftmax<FloatWeights> softmax(1);
   float factor[kTileRows];
   ShortQueries(call, call.query_begin, 1, queries, layout.query_stride, factor);
-  for (int64_t first = 0; first < call.tokens; first += block) {
-    const int64_t count = call.tokens - first < block ? call.tokens - first : block;
+  const auto score = [&](int64_t first, int64_t count) {
     ScoreShorts(call, first, count, 1, queries, layout.query_stride, factor, scores, layout.score_stride);
-    softmax.Take(scores, layout.score_stride, 1, count, 1, scores, layout.score_stride);
-    for (int64_t t = 0; t < first; t++) weights[t] *= softmax.factor[0];
-    for (int64_t t = 0; t < count; t++) weights[first + t] = scores[t];
-  }
-  for (int64_t t = 0; t < call.tokens; t++) weights[t] *= 1 / softmax.sum[0];
+  };
+  SoftmaxWeights(call.tokens, scores, score, weights);
 }
 
 constexpr Attention kAttentionInt16 = {.input = Number::kF32,

@@ -21,7 +21,7 @@ struct StoreRows {
       Vec x[kTileVecs];
       VITRINE_EACH(kTileVecs) x[m] = finish.Of(sum[r][m], row + r, m);
       ActivationTag<kind, true>::Of(x);
-      VITRINE_EACH(kTileVecs) StoreBf16(c + r * call.ldc + m * kLanes, x[m]);
+      StoreBf16(c + r * call.ldc, x[0], x[1]);
     }
   }
 };

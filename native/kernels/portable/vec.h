@@ -40,6 +40,7 @@ inline Vec Select(Mask mask, Vec then, Vec otherwise) { return (Vec)((mask & (Ma
 inline Vec Max(Vec a, Vec b) { return Select(a > b, a, b); }
 inline Vec Min(Vec a, Vec b) { return Select(a < b, a, b); }
 inline Vec Abs(Vec x) { return (Vec)((Mask)x & INT32_MAX); }
+inline Vec MinAbs(Vec a, Vec b) { return Min(b, Abs(a)); }
 inline Vec CopySign(Vec magnitude, Vec sign) { return (Vec)((Mask)magnitude | ((Mask)sign & INT32_MIN)); }
 inline Vec SelectLess(Vec a, Vec b, Vec then, Vec otherwise) { return Select(a < b, then, otherwise); }
 inline Vec Round(Vec x) { return x + 12582912.f - 12582912.f; }

@@ -49,6 +49,8 @@ inline Vec NegMulAdd(Vec a, Vec b, Vec c) { return _mm_sub_ps(c, _mm_mul_ps(a, b
 inline Vec Max(Vec a, Vec b) { return _mm_max_ps(a, b); }
 inline Vec Min(Vec a, Vec b) { return _mm_min_ps(a, b); }
 inline Vec Abs(Vec x) { return _mm_andnot_ps(_mm_set1_ps(-0.f), x); }
+// The lesser magnitude; where a is NaN, anything
+inline Vec MinAbs(Vec a, Vec b) { return Min(b, Abs(a)); }
 inline Vec CopySign(Vec magnitude, Vec sign) { return _mm_or_ps(magnitude, _mm_and_ps(sign, _mm_set1_ps(-0.f))); }  // magnitude ≥ 0
 // a < b ? then : otherwise, by lane; a NaN is not less
 inline Vec SelectLess(Vec a, Vec b, Vec then, Vec otherwise) {
