@@ -1,30 +1,10 @@
 // native/kernels/attention.h: every instruction set against the reference, and the property that a query's bits depend on no other.
 import { describe, expect, test } from 'vitest'
 import { Random } from '../support/seed'
-import { around, headDims, padded, vitTokens } from '../support/shapes'
+import { around, headDims, vitTokens } from '../support/shapes'
 import { attention, expectSameBits, expectWithin, norm, reduction } from '../support/tolerance'
 import { type AttentionCall, isas, kernels } from './kernels'
-
-/** One head between NaNs. `sharp` scales the scores: about that many e-folds between the tokens. */
-function makeCall(random: Random, tokens: number, headDim: number, sharp = 3): AttentionCall {
-  const ld = headDim + 7
-  const matrix = (scale: number) => padded(tokens, headDim, ld, random.floats(tokens * headDim, scale))
-  const ldo = headDim + 3
-  return {
-    q: matrix(sharp),
-    k: matrix(1.7),
-    v: matrix(1),
-    ld,
-    tokens,
-    headDim,
-    queryBegin: 0,
-    queryEnd: tokens,
-    scale: 1 / Math.sqrt(headDim),
-    out: random.floats(tokens * ldo),
-    ldo,
-    slack: random.int(0, 3),
-  }
-}
+import { oneHead } from './one_head'
 
 const largestNorm = (x: Float32Array, { tokens, headDim, ld }: AttentionCall) =>
   Math.max(...Array.from({ length: tokens }, (_, t) => norm(x, t * ld, headDim)))
@@ -64,13 +44,13 @@ describe.each(isas)('attention on $name', ({ name, rows, columns }) => {
     const random = new Random(4000)
     const sizes = new Set([...around(rows), ...around(columns), ...around(columns / 2)])
     for (const tokens of sizes)
-      for (const headDim of sizes) if (tokens * headDim < 6000) compare(name, makeCall(random, tokens, headDim), random.seed)
+      for (const headDim of sizes) if (tokens * headDim < 6000) compare(name, oneHead(random, tokens, headDim), random.seed)
   })
 
   test.each(vitTokens)('%i tokens, every head dim', (tokens) => {
     const random = new Random(4100)
     for (const headDim of headDims) {
-      const call = makeCall(random, tokens, headDim)
+      const call = oneHead(random, tokens, headDim)
       const queryBegin = random.int(0, tokens - 30)
       compare(name, { ...call, queryBegin, queryEnd: queryBegin + 30 }, random.seed)
     }
@@ -79,15 +59,15 @@ describe.each(isas)('attention on $name', ({ name, rows, columns }) => {
   test('around one and several blocks of keys', () => {
     const random = new Random(4200)
     for (const tokens of [287, 288, 289, 319, 320, 321, 351, 352, 353, 640, 641, 961]) {
-      const call = makeCall(random, tokens, 24)
+      const call = oneHead(random, tokens, 24)
       compare(name, { ...call, queryBegin: 5, queryEnd: 22 }, random.seed)
     }
   })
 
   test('sharp and flat softmax, a negative scale', () => {
     const random = new Random(4300)
-    for (const sharp of [0, 1e-3, 40]) compare(name, makeCall(random, 333, 64, sharp), random.seed)
-    const call = makeCall(random, 50, 16)
+    for (const sharp of [0, 1e-3, 40]) compare(name, oneHead(random, 333, 64, sharp), random.seed)
+    const call = oneHead(random, 50, 16)
     compare(name, { ...call, scale: -0.25 }, random.seed)
   })
 
@@ -97,7 +77,7 @@ describe.each(isas)('attention on $name', ({ name, rows, columns }) => {
     for (const tokens of sizes) {
       for (const headDim of [16, 64, 80]) {
         const keyBias = random.floats(tokens, 4)
-        const call = { ...makeCall(random, tokens, headDim), queryEnd: Math.min(tokens, rows + 2), keyBias }
+        const call = { ...oneHead(random, tokens, headDim), queryEnd: Math.min(tokens, rows + 2), keyBias }
         compare(name, call, random.seed)
         const hidden = keyBias.map((x, t) => (t > 0 && t % 3 === 0 ? Number.NEGATIVE_INFINITY : x))
         compare(name, { ...call, keyBias: hidden }, random.seed)
@@ -115,7 +95,7 @@ describe.each(isas)('attention on $name', ({ name, rows, columns }) => {
       [65, 80],
       [700, 33],
     ] as const) {
-      const call = makeCall(random, tokens, headDim)
+      const call = oneHead(random, tokens, headDim)
       const whole = kernels.attention(name, call)
       for (let round = 0; round < 12; round++) {
         const queryBegin = round === 0 ? 0 : random.int(0, tokens)
@@ -130,7 +110,7 @@ describe.each(isas)('attention on $name', ({ name, rows, columns }) => {
     const random = new Random(4500)
     for (const tokens of [50, 400]) {
       const headDim = 20
-      const call = makeCall(random, tokens, headDim)
+      const call = oneHead(random, tokens, headDim)
       const clean = inside(kernels.attention(name, call), call)
       const spoiled = (x: Float32Array, index: number) => {
         const copy = x.slice()
@@ -153,7 +133,7 @@ describe.each(isas)('attention on $name', ({ name, rows, columns }) => {
 
   test('a whole block of -∞ scores weighs nothing; nothing but -∞ is NaN, as softmax is', () => {
     const tokens = 700
-    const call = makeCall(new Random(4600), tokens, 16)
+    const call = oneHead(new Random(4600), tokens, 16)
     call.q.fill(1)
     for (const [begin, end] of [
       [0, 352],
@@ -174,7 +154,7 @@ describe.each(isas)('attention on $name', ({ name, rows, columns }) => {
 
   test('large and small values', () => {
     const random = new Random(4700)
-    const call = makeCall(random, 40, 16)
+    const call = oneHead(random, 40, 16)
     compare(name, { ...call, v: call.v.map((x) => x * 1e30) }, random.seed)
     compare(name, { ...call, q: call.q.map((x) => x * 1e-42), v: call.v.map((x) => x * 1e-38) }, random.seed)
     compare(name, { ...call, q: call.q.map((x) => x * 1e15), k: call.k.map((x) => x * 1e-15) }, random.seed)

@@ -4,26 +4,7 @@ import { Random } from '../support/seed'
 import { padded, unpadded } from '../support/shapes'
 import { expectSameBits, expectWithin } from '../support/tolerance'
 import { type AttentionCall, isas, kernels } from './kernels'
-
-function makeCall(random: Random, tokens: number, headDim: number, sharp = 3): AttentionCall {
-  const ld = headDim + 7
-  const matrix = (scale: number) => padded(tokens, headDim, ld, random.floats(tokens * headDim, scale))
-  const ldo = headDim + 3
-  return {
-    q: matrix(sharp),
-    k: matrix(1.7),
-    v: matrix(1),
-    ld,
-    tokens,
-    headDim,
-    queryBegin: 0,
-    queryEnd: tokens,
-    scale: 1 / Math.sqrt(headDim),
-    out: random.floats(tokens * ldo),
-    ldo,
-    slack: random.int(0, 3),
-  }
-}
+import { oneHead } from './one_head'
 
 const largest = (x: Float32Array) => x.reduce((most, value) => Math.max(most, Number.isNaN(value) ? 0 : Math.abs(value)), 0)
 const inside = (out: Float32Array, { tokens, headDim, ldo }: AttentionCall) => unpadded(tokens, headDim, ldo, out)
@@ -49,13 +30,13 @@ describe.each(isas)('attention of int16 on $name', ({ name }) => {
   test.each([1, 2, 13, 15, 16, 17, 31, 32, 33, 48, 49, 197, 257, 320, 321, 352, 353, 700])('%i tokens', (tokens) => {
     const random = new Random(4800)
     for (const headDim of [1, 2, 15, 16, 17, 31, 32, 33, 36, 64, 65, 80, 96, 130])
-      compare(name, makeCall(random, tokens, headDim), random.seed)
+      compare(name, oneHead(random, tokens, headDim), random.seed)
   })
 
   test('sharp and flat softmax, a negative scale', () => {
     const random = new Random(4810)
-    for (const sharp of [0, 1e-3, 40]) compare(name, makeCall(random, 333, 64, sharp), random.seed)
-    compare(name, { ...makeCall(random, 50, 16), scale: -0.25 }, random.seed)
+    for (const sharp of [0, 1e-3, 40]) compare(name, oneHead(random, 333, 64, sharp), random.seed)
+    compare(name, { ...oneHead(random, 50, 16), scale: -0.25 }, random.seed)
   })
 
   test('a bias by key, -∞ among them', () => {
@@ -63,7 +44,7 @@ describe.each(isas)('attention of int16 on $name', ({ name }) => {
     for (const tokens of [1, 2, 16, 31, 33, 197, 321, 353, 700]) {
       for (const headDim of [16, 36, 64]) {
         const keyBias = random.floats(tokens, 4).map((x, t) => (t > 0 && t % 5 === 0 ? Number.NEGATIVE_INFINITY : x))
-        compare(name, { ...makeCall(random, tokens, headDim), keyBias }, random.seed)
+        compare(name, { ...oneHead(random, tokens, headDim), keyBias }, random.seed)
       }
     }
   })
@@ -72,7 +53,7 @@ describe.each(isas)('attention of int16 on $name', ({ name }) => {
     for (const sign of [1, -1]) {
       for (const tokens of [1, 2, 31, 197, 319, 320, 321, 640, 700]) {
         for (const headDim of [1, 16, 63, 64, 128]) {
-          const call = makeCall(new Random(4830), tokens, headDim)
+          const call = oneHead(new Random(4830), tokens, headDim)
           const fill = (value: number) => padded(tokens, headDim, call.ld, new Float32Array(tokens * headDim).fill(value))
           const same = { ...call, q: fill(sign * 3), k: fill(1.7), v: fill(sign * 2) }
           const found = inside(kernels.shortAttention(name, same), same)
@@ -84,7 +65,7 @@ describe.each(isas)('attention of int16 on $name', ({ name }) => {
 
   test('a token with large values and a large key leaves the others their precision', () => {
     const random = new Random(4840)
-    const call = makeCall(random, 197, 64)
+    const call = oneHead(random, 197, 64)
     for (let d = 0; d < 64; d++) {
       call.k[100 * call.ld + d]! *= 50
       call.q[100 * call.ld + d]! *= 50
@@ -104,7 +85,7 @@ describe.each(isas)('attention of int16 on $name', ({ name }) => {
       [65, 80],
       [700, 33],
     ] as const) {
-      const call = makeCall(random, tokens, headDim)
+      const call = oneHead(random, tokens, headDim)
       const whole = inside(kernels.shortAttention(name, call), call)
       for (let round = 0; round < 12; round++) {
         const queryBegin = round === 0 ? 0 : random.int(0, tokens)
@@ -120,7 +101,7 @@ describe.each(isas)('attention of int16 on $name', ({ name }) => {
     const random = new Random(4860)
     for (const tokens of [50, 400]) {
       const headDim = 20
-      const call = makeCall(random, tokens, headDim)
+      const call = oneHead(random, tokens, headDim)
       const clean = inside(kernels.shortAttention(name, call), call)
       const spoiled = (x: Float32Array, index: number) => {
         const copy = x.slice()
@@ -140,7 +121,7 @@ describe.each(isas)('attention of int16 on $name', ({ name }) => {
 
   test('large, small and no values', () => {
     const random = new Random(4870)
-    const call = makeCall(random, 40, 16)
+    const call = oneHead(random, 40, 16)
     compare(name, { ...call, v: call.v.map((x) => x * 1e30) }, random.seed)
     compare(name, { ...call, q: call.q.map((x) => x * 1e15), k: call.k.map((x) => x * 1e-15) }, random.seed)
     const tiny = { ...call, q: call.q.map((x) => x * 1e-42) }
