@@ -206,22 +206,25 @@ struct TileSoftmax {
   }
 };
 
-// outputs = outputs·factor (by row) + weights · values of the block; the first block just stores
-inline void AddValues(const AttentionCall& call, int64_t first, int64_t count, int64_t rows, const float* weights, int64_t stride,
-                      const float* factor, float* outputs, int64_t output_stride) {
-  const PanelWalk values = Values(call.tokens, call.head_dim);
-  const auto* panels = static_cast<const float*>(call.value_panels);
+// outputs = outputs·factor + unit · weights · values of the block, by row; the first block just stores, null units are 1. `begin` and
+// `length`: the block in rows of the panels.
+template <class Dot>
+inline void AddValues(const PanelWalk& values, const void* panels, int64_t begin, int64_t length, int64_t rows,
+                      const typename Dot::Left* weights, int64_t stride, const float* unit, const float* factor, float* outputs,
+                      int64_t output_stride) {
+  const auto* all = static_cast<const typename Dot::Right*>(panels);
   alignas(64) float product[kTileRows * kColumns];
-  for (int64_t d = 0; d < call.head_dim; d += kColumns) {
-    if (first == 0) {
-      TimesPanel(values, panels, d, first, count, rows, weights, stride, outputs + d, output_stride);
+  for (int64_t d = 0; d < values.count; d += kColumns) {
+    if (begin == 0 && unit == nullptr) {
+      TimesPanel<Dot>(values, all, d, begin, length, rows, weights, stride, outputs + d, output_stride);
       continue;
     }
-    TimesPanel(values, panels, d, first, count, rows, weights, stride, product, kColumns);
+    TimesPanel<Dot>(values, all, d, begin, length, rows, weights, stride, product, kColumns);
     for (int64_t r = 0; r < rows; r++) {
       for (int64_t i = 0; i < values.Width(d); i += kLanes) {
         float* at = outputs + r * output_stride + d + i;
-        Store(at, MulAdd(Load(at), Set(factor[r]), Load(product + r * kColumns + i)));
+        const Vec sum = Load(product + r * kColumns + i), added = unit != nullptr ? Mul(sum, Set(unit[r])) : sum;
+        Store(at, begin == 0 ? added : MulAdd(Load(at), Set(factor[r]), added));
       }
     }
   }
@@ -242,7 +245,8 @@ void RunAttention(const AttentionCall& call) {
       const int64_t count = call.tokens - first < block ? call.tokens - first : block;
       ScoreBlock(call, first, count, rows, queries, layout.query_stride, scores, layout.score_stride);
       softmax.Take(scores, layout.score_stride, rows, count, 1, scores, layout.score_stride);
-      AddValues(call, first, count, rows, scores, layout.score_stride, softmax.factor, outputs, layout.output_stride);
+      AddValues<FloatDot>(Values(call.tokens, call.head_dim), call.value_panels, first, count, rows, scores, layout.score_stride, nullptr,
+                          softmax.factor, outputs, layout.output_stride);
     }
     for (int64_t r = 0; r < rows; r++) {
       const Vec inverse = Set(1 / softmax.sum[r]);

@@ -71,26 +71,6 @@ inline void ScorePairs(const AttentionCall& call, int64_t first, int64_t count, 
   EndScores(scores, stride, rows, count);
 }
 
-inline void AddPairValues(const AttentionCall& call, int64_t first, int64_t count, int64_t rows, const uint32_t* weights, int64_t stride,
-                          const float* factor, float* outputs, int64_t output_stride) {
-  const PanelWalk values = PairValues(call.tokens, call.head_dim);
-  const auto* panels = static_cast<const uint32_t*>(call.value_panels);
-  alignas(64) float product[kTileRows * kColumns];
-  for (int64_t d = 0; d < call.head_dim; d += kColumns) {
-    if (first == 0) {
-      TimesPanel<PairDot>(values, panels, d, 0, Pairs2(count), rows, weights, stride, outputs + d, output_stride);
-      continue;
-    }
-    TimesPanel<PairDot>(values, panels, d, first / 2, Pairs2(count), rows, weights, stride, product, kColumns);
-    for (int64_t r = 0; r < rows; r++) {
-      for (int64_t i = 0; i < values.Width(d); i += kLanes) {
-        float* at = outputs + r * output_stride + d + i;
-        Store(at, MulAdd(Load(at), Set(factor[r]), Load(product + r * kColumns + i)));
-      }
-    }
-  }
-}
-
 // 4.19·2^f for f in [-½, ½]: relative error 1.7e-3, less than that of rounding to bf16. Every weight and their sum have that factor.
 constexpr float kPairPower[] = {4.19598040f, 2.95034662f, 1.f};
 
@@ -124,7 +104,7 @@ struct PairWeights {
 };
 
 void RunPairAttention(const AttentionCall& call) {
-  const PairScratch layout(call.tokens, call.head_dim);
+  const PairAttentionScratch layout(call.tokens, call.head_dim);
   auto* queries = static_cast<uint32_t*>(call.scratch);
   auto* scores = reinterpret_cast<float*>(queries + kTileRows * layout.query_stride);
   auto* weights = reinterpret_cast<uint32_t*>(scores + kTileRows * layout.score_stride);
@@ -140,7 +120,8 @@ void RunPairAttention(const AttentionCall& call) {
       const int64_t count = call.tokens - first < block ? call.tokens - first : block;
       ScorePairs(call, first, count, rows, queries, layout.query_stride, scores, layout.score_stride);
       softmax.Take(scores, layout.score_stride, rows, count, scale, weights, layout.weight_stride);
-      AddPairValues(call, first, count, rows, weights, layout.weight_stride, softmax.factor, outputs, layout.output_stride);
+      AddValues<PairDot>(PairValues(call.tokens, call.head_dim), call.value_panels, first / 2, Pairs2(count), rows, weights,
+                         layout.weight_stride, nullptr, softmax.factor, outputs, layout.output_stride);
     }
     for (int64_t r = 0; r < rows; r++) {
       const Vec inverse = Set(1 / softmax.sum[r]);
@@ -158,7 +139,7 @@ void RunPairAttention(const AttentionCall& call) {
 }
 
 void PairAttentionWeights(const AttentionCall& call, float* weights) {
-  const PairScratch layout(call.tokens, call.head_dim);
+  const PairAttentionScratch layout(call.tokens, call.head_dim);
   auto* queries = static_cast<uint32_t*>(call.scratch);
   auto* scores = reinterpret_cast<float*>(queries + kTileRows * layout.query_stride);
   GatherQueries(call, call.query_begin, 1, queries, layout.query_stride);
@@ -172,7 +153,7 @@ void PairAttentionWeights(const AttentionCall& call, float* weights) {
 constexpr Attention kAttentionBf16 = {.input = Number::kBf16,
                                       .key_bytes = PairKeyBytes,
                                       .value_bytes = PairValueBytes,
-                                      .scratch_bytes = PairScratchBytes,
+                                      .scratch_bytes = PairAttentionScratchBytes,
                                       .pack = PackPairs,
                                       .run = RunPairAttention,
                                       .weights = PairAttentionWeights};

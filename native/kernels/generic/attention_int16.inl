@@ -186,26 +186,8 @@ inline float ShortWeights(const float* weights, int64_t count, float sum, uint32
   return 1 / to;
 }
 
-// outputs = outputs·factor + weights · values of the block, by row; the first block just stores
-inline void AddShortValues(const AttentionCall& call, int64_t first, int64_t count, int64_t rows, const uint32_t* weights, int64_t stride,
-                           const float* unit, const float* factor, float* outputs, int64_t output_stride) {
-  const PanelWalk values = PairValues(call.tokens, call.head_dim);
-  alignas(64) float product[kTileRows * kColumns];
-  for (int64_t d = 0; d < call.head_dim; d += kColumns) {
-    TimesPanel<ShortDot>(values, static_cast<const uint32_t*>(call.value_panels), d, first / 2, Pairs2(count), rows, weights, stride,
-                         product, kColumns);
-    for (int64_t r = 0; r < rows; r++) {
-      for (int64_t i = 0; i < values.Width(d); i += kLanes) {
-        float* at = outputs + r * output_stride + d + i;
-        const Vec added = Mul(Load(product + r * kColumns + i), Set(unit[r]));
-        Store(at, first == 0 ? added : MulAdd(Load(at), Set(factor[r]), added));
-      }
-    }
-  }
-}
-
 void RunShortAttention(const AttentionCall& call) {
-  const PairScratch layout(call.tokens, call.head_dim);
+  const PairAttentionScratch layout(call.tokens, call.head_dim);
   auto* queries = static_cast<uint32_t*>(call.scratch);
   auto* scores = reinterpret_cast<float*>(queries + kTileRows * layout.query_stride);
   auto* weights = reinterpret_cast<uint32_t*>(scores + kTileRows * layout.score_stride);
@@ -224,7 +206,8 @@ void RunShortAttention(const AttentionCall& call) {
       softmax.Take(scores, layout.score_stride, rows, count, 1, scores, layout.score_stride);
       for (int64_t r = 0; r < rows; r++)
         unit[r] = ShortWeights(scores + r * layout.score_stride, count, softmax.sum[r], weights + r * layout.weight_stride);
-      AddShortValues(call, first, count, rows, weights, layout.weight_stride, unit, softmax.factor, outputs, layout.output_stride);
+      AddValues<ShortDot>(PairValues(call.tokens, call.head_dim), call.value_panels, first / 2, Pairs2(count), rows, weights,
+                          layout.weight_stride, unit, softmax.factor, outputs, layout.output_stride);
     }
     for (int64_t r = 0; r < rows; r++) {
       const Vec inverse = Set(1 / softmax.sum[r]);
@@ -243,7 +226,7 @@ void RunShortAttention(const AttentionCall& call) {
 }
 
 void ShortAttentionWeights(const AttentionCall& call, float* weights) {
-  const PairScratch layout(call.tokens, call.head_dim);
+  const PairAttentionScratch layout(call.tokens, call.head_dim);
   auto* queries = static_cast<uint32_t*>(call.scratch);
   auto* scores = reinterpret_cast<float*>(queries + kTileRows * layout.query_stride);
   float factor[kTileRows];
@@ -257,7 +240,7 @@ void ShortAttentionWeights(const AttentionCall& call, float* weights) {
 constexpr Attention kAttentionInt16 = {.input = Number::kF32,
                                        .key_bytes = ShortKeyBytes,
                                        .value_bytes = ShortValueBytes,
-                                       .scratch_bytes = PairScratchBytes,
+                                       .scratch_bytes = PairAttentionScratchBytes,
                                        .pack = PackShorts,
                                        .run = RunShortAttention,
                                        .weights = ShortAttentionWeights};

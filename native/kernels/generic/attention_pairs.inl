@@ -9,9 +9,9 @@ inline PanelWalk PairKeys(int64_t tokens, int64_t head_dim) { return {tokens, Pa
 inline PanelWalk PairValues(int64_t tokens, int64_t head_dim) { return {head_dim, Pairs2(tokens)}; }
 
 // What scratch holds: queries [R][query_stride] pairs, scores [R][score_stride] floats, weights [R][weight_stride] pairs, outputs
-struct PairScratch {
+struct PairAttentionScratch {
   int64_t query_stride, score_stride, weight_stride, output_stride;
-  PairScratch(int64_t tokens, int64_t head_dim)
+  PairAttentionScratch(int64_t tokens, int64_t head_dim)
       : query_stride(RoundUp(Pairs2(head_dim), 16)),
         score_stride(RoundUp(KeyBlock(tokens), kColumns) + kColumns),  // -∞ may be stored behind the last key
         weight_stride(score_stride / 2),
@@ -19,7 +19,7 @@ struct PairScratch {
   int64_t Bytes() const { return 4 * kTileRows * (query_stride + score_stride + weight_stride + output_stride); }
 };
 
-int64_t PairScratchBytes(int64_t tokens, int64_t head_dim) { return PairScratch(tokens, head_dim).Bytes(); }
+int64_t PairAttentionScratchBytes(int64_t tokens, int64_t head_dim) { return PairAttentionScratch(tokens, head_dim).Bytes(); }
 
 }  // namespace
 }  // namespace vitrine::VITRINE_ISA_NAMESPACE

@@ -11,18 +11,6 @@ struct TileSums {
   int64_t row, rows, panel;
 };
 
-// Results as they are stored. kRough: an activation need not be better than they are.
-struct FloatResult {
-  using Value = float;
-  static constexpr bool kRough = false;
-  static void Put(float* c, Vec x) { Store(c, x); }
-};
-struct Bf16Result {
-  using Value = uint16_t;
-  static constexpr bool kRough = true;
-  static void Put(uint16_t* c, Vec x) { StoreBf16(c, x); }
-};
-
 // The sums of floats and of bf16 need their bias alone
 struct PlainFinish {
   Vec bias[kTileVecs];

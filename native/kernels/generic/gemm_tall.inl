@@ -7,35 +7,36 @@ namespace {
 
 constexpr int kTallHeights = 3;  // calls of 85 rows or more have no shorter tiles of 14
 
-// c = activation(sum), as bf16
-template <Activation kind>
+// Results as they are stored. kRough: an activation need not be better than they are.
+struct FloatResult {
+  using Value = float;
+  static constexpr bool kRough = false;
+  static void Put(float* c, Vec x) { Store(c, x); }
+  static void Put(float* c, Vec a, Vec b) { Store(c, a), Store(c + kLanes, b); }
+};
+struct Bf16Result {
+  using Value = uint16_t;
+  static constexpr bool kRough = true;
+  static void Put(uint16_t* c, Vec x) { StoreBf16(c, x); }
+  static void Put(uint16_t* c, Vec a, Vec b) { StoreBf16(c, a, b); }
+};
+
+// c = activation(sum)
+template <class Result, Activation kind>
 struct StoreRows {
   template <int R>
   VITRINE_INLINE static void Fetch(const GemmCall&, int64_t, int64_t) {}
   template <class Finish, class Sum, int R>
   VITRINE_INLINE static void Put(const GemmCall& call, int64_t row, int64_t panel, const Sum (&sum)[R][kTileVecs]) {
-    auto* c = static_cast<uint16_t*>(call.c) + row * call.ldc + panel * kColumns;
+    auto* c = static_cast<typename Result::Value*>(call.c) + row * call.ldc + panel * kColumns;
     const Finish finish(call, panel);
     VITRINE_UNROLL
     for (int r = 0; r < R; r++) {
       Vec x[kTileVecs];
       VITRINE_EACH(kTileVecs) x[m] = finish.Of(sum[r][m], row + r, m);
-      ActivationTag<kind, true>::Of(x);
-      StoreBf16(c + r * call.ldc, x[0], x[1]);
+      ActivationTag<kind, Result::kRough>::Of(x);
+      Result::Put(c + r * call.ldc, x[0], x[1]);
     }
-  }
-};
-
-// c = sum
-struct StoreFloatRows {
-  template <int R>
-  VITRINE_INLINE static void Fetch(const GemmCall&, int64_t, int64_t) {}
-  template <class Finish, class Sum, int R>
-  VITRINE_INLINE static void Put(const GemmCall& call, int64_t row, int64_t panel, const Sum (&sum)[R][kTileVecs]) {
-    float* c = static_cast<float*>(call.c) + row * call.ldc + panel * kColumns;
-    const Finish finish(call, panel);
-    VITRINE_UNROLL
-    for (int r = 0; r < R; r++) VITRINE_EACH(kTileVecs) Store(c + r * call.ldc + m * kLanes, finish.Of(sum[r][m], row + r, m));
   }
 };
 
@@ -91,9 +92,10 @@ const TallTile<Dot>* TallTiles(const GemmCall& call) {
   if (call.epilogue == Epilogue::kResidual)
     return call.scale != nullptr ? kTallTiles<Dot, Finish, AddRows<true>> : kTallTiles<Dot, Finish, AddRows<false>>;
   if (call.epilogue != Epilogue::kStore) return nullptr;
-  if (call.c_number == Number::kF32) return call.activation == Activation::kNone ? kTallTiles<Dot, Finish, StoreFloatRows> : nullptr;
-  if (call.activation == Activation::kNone) return kTallTiles<Dot, Finish, StoreRows<Activation::kNone>>;
-  if (call.activation == Activation::kGelu) return kTallTiles<Dot, Finish, StoreRows<Activation::kGelu>>;
+  if (call.c_number == Number::kF32)
+    return call.activation == Activation::kNone ? kTallTiles<Dot, Finish, StoreRows<FloatResult, Activation::kNone>> : nullptr;
+  if (call.activation == Activation::kNone) return kTallTiles<Dot, Finish, StoreRows<Bf16Result, Activation::kNone>>;
+  if (call.activation == Activation::kGelu) return kTallTiles<Dot, Finish, StoreRows<Bf16Result, Activation::kGelu>>;
   return nullptr;
 }
 
