@@ -82,18 +82,21 @@ describe.each(isas)('gemm in pairs on $name', (isa) => {
   })
 
   test.each([
-    [99, 384, 384],
-    [43, 192, 768],
-    [5, 64, 3072],
-  ])('M %i, N %i, K %i', (m, n, k) => {
+    [99, 384, 384, Epilogue.Store],
+    [43, 192, 768, Epilogue.Store],
+    [5, 64, 3072, Epilogue.Store],
+    [5, 64, 3072, Epilogue.Residual],
+    [7, 64, 1602, Epilogue.Residual],
+  ])('M %i, N %i, K %i', (m, n, k, epilogue) => {
     const random = new Random(200)
-    compare(isa, makeCall(isa, random, m, n / 2 / isa.columns, 0, k, { epilogue: Epilogue.Store }), random.seed)
+    compare(isa, makeCall(isa, random, m, n / 2 / isa.columns, 0, k, { epilogue, scale: epilogue === Epilogue.Residual }), random.seed)
   })
 
   test('a pair has the same bits alone and at any split of the panels, a row without partner those of run', () => {
     const random = new Random(300)
-    for (const which of cases) {
-      const [m, half, k] = [4 * isa.rows + 3, 3, 62]
+    // The last: in parts of K
+    for (const [which, k] of [...cases.map((each) => [each, 62] as const), [{ epilogue: Epilogue.Residual }, 1602] as const]) {
+      const [m, half] = [4 * isa.rows + 3, 3]
       const call = { ...makeCall(isa, random, m, half, 1, k, which), pairs: true as const }
       const whole = kernels.gemm(isa.name, call)
       const { pairs: _, ...plain } = call

@@ -32,6 +32,7 @@ inline Vec Mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
 inline Vec Div(Vec a, Vec b) { return _mm256_div_ps(a, b); }
 inline Vec MulAdd(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 inline Vec NegMulAdd(Vec a, Vec b, Vec c) { return _mm256_fnmadd_ps(a, b, c); }
+inline Vec MulAddFrom(const float* a, Vec b, Vec c) { return MulAdd(Set(*a), b, c); }
 inline Vec Max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
 inline Vec Min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
 inline Vec Abs(Vec x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.f), x); }
@@ -76,6 +77,13 @@ inline void TransposeSquare(const float* const* rows, int64_t count, float* out,
       _mm_storeu_ps(out + j * ld + 4 * q, _mm256_castps256_ps128(columns[j]));
       _mm_storeu_ps(out + (j + 4) * ld + 4 * q, _mm256_extractf128_ps(columns[j], 1));
     }
+  }
+}
+
+inline void StoreQuads(const Vec (&rows)[4], int64_t count, float* out, int64_t ld) {
+  for (int64_t j = 0; j < count; j++) {
+    _mm_storeu_ps(out + 4 * j, _mm256_castps256_ps128(rows[j]));
+    _mm_storeu_ps(out + ld + 4 * j, _mm256_extractf128_ps(rows[j], 1));
   }
 }
 

@@ -35,6 +35,10 @@ inline Vec Mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
 inline Vec Div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
 inline Vec MulAdd(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec NegMulAdd(Vec a, Vec b, Vec c) { return _mm512_fnmadd_ps(a, b, c); }
+__attribute__((always_inline)) inline Vec MulAddFrom(const float* a, Vec b, Vec c) {
+  asm("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(c) : "v"(b), "m"(*a));
+  return c;
+}
 inline Vec Max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
 inline Vec Min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
 inline Vec Abs(Vec x) { return _mm512_abs_ps(x); }
@@ -84,6 +88,14 @@ inline void TransposeSquare(const float* const* rows, int64_t count, float* out,
     _mm512_storeu_ps(out + (8 + c) * ld, _mm512_shuffle_f32x4(even0, even1, 0xDD));
     _mm512_storeu_ps(out + (12 + c) * ld, _mm512_shuffle_f32x4(odd0, odd1, 0xDD));
   }
+}
+
+inline void StoreQuads(const Vec (&rows)[4], int64_t count, float* out, int64_t ld) {
+  const Vec low0 = _mm512_shuffle_f32x4(rows[0], rows[1], 0x44), low1 = _mm512_shuffle_f32x4(rows[2], rows[3], 0x44);
+  const Vec high0 = _mm512_shuffle_f32x4(rows[0], rows[1], 0xEE), high1 = _mm512_shuffle_f32x4(rows[2], rows[3], 0xEE);
+  StorePart(out, 4 * count, _mm512_shuffle_f32x4(low0, low1, 0x88)), StorePart(out + ld, 4 * count, _mm512_shuffle_f32x4(low0, low1, 0xDD));
+  StorePart(out + 2 * ld, 4 * count, _mm512_shuffle_f32x4(high0, high1, 0x88));
+  StorePart(out + 3 * ld, 4 * count, _mm512_shuffle_f32x4(high0, high1, 0xDD));
 }
 
 __attribute__((always_inline)) inline void PrefetchL1(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }

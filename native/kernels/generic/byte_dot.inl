@@ -10,6 +10,7 @@ struct ByteDot {
   using Out = int32_t;
   static constexpr int64_t kUnit = 4;
   static constexpr bool kStaysInRegisters = false;
+  static constexpr int64_t kLongestPart = INT64_MAX;
   static IntVec None() { return SetInts(0); }
   static EvenOdd Value(const uint32_t* a) {
     int32_t four;

@@ -9,6 +9,7 @@ struct ByteDot {
   using Out = int32_t;
   static constexpr int64_t kUnit = 4;
   static constexpr bool kStaysInRegisters = true;
+  static constexpr int64_t kLongestPart = INT64_MAX;
   static IntVec None() { return SetInts(0); }
   static IntVec Value(const uint32_t* a) { return SetInts(int32_t(*a)); }
   static IntVec Weights(const uint32_t* panel) { return LoadInts(panel); }

@@ -91,6 +91,23 @@ inline void FinishTile(const GemmCall& call, const TileSums<Dot>& tile) {
   }
 }
 
+// A part of k whose sums are added to c before the next part's are computed
+struct PartOfK {
+  int64_t begin, length;
+};
+constexpr int64_t kPartUnit = 32;
+
+// body(part, call, which has no bias behind the first part)
+template <class Body>
+inline void ForParts(const GemmCall& call, int64_t longest, Body&& body) {
+  if (call.epilogue != Epilogue::kResidual || call.k <= longest) return body(PartOfK{0, call.k}, call);
+  const int64_t parts = (call.k + longest - 1) / longest, length = RoundUp((call.k + parts - 1) / parts, kPartUnit);
+  GemmCall rest = call;
+  rest.bias = nullptr;
+  for (int64_t begin = 0; begin < call.k; begin += length)
+    body(PartOfK{begin, call.k - begin < length ? call.k - begin : length}, begin == 0 ? call : rest);
+}
+
 template <class Dot, class Finish>
 void RunGemm(const GemmCall& call) {
   using Left = typename Dot::Left;
@@ -104,8 +121,12 @@ void RunGemm(const GemmCall& call) {
     ForTiles(call.row_begin, call.row_end, [&](int64_t row, int64_t rows) {
       const Later later = next.Part();
       if (tall != nullptr && rows > kTileRows - kTallHeights) return tall[kTileRows - rows](call, weights, length, row, panel, later);
-      TileRows<Dot>(rows, static_cast<const Left*>(call.a) + row * lda, lda, weights, length, sums, kColumns, later);
-      FinishTile<Dot, Finish>(call, {sums, row, rows, panel});
+      const auto* a = static_cast<const Left*>(call.a) + row * lda;
+      ForParts(call, Dot::kLongestPart, [&](PartOfK part, const GemmCall& with) {
+        const int64_t begin = part.begin / Dot::kUnit, end = (part.begin + part.length + Dot::kUnit - 1) / Dot::kUnit;
+        TileRows<Dot>(rows, a + begin, lda, weights + begin * kColumns, end - begin, sums, kColumns, later.From(begin));
+        FinishTile<Dot, Finish>(with, {sums, row, rows, panel});
+      });
     });
   }
 }

@@ -2,7 +2,8 @@
 // sums; after it: gemm_float.inl.
 //
 // A pair of rows has quarters A11 and A12, the halves of its second row, and A21 and A22, those of its first; a pair of panels B11 over B21
-// and, half of all panels further, B12 over B22. Winograd's form needs 7 products of quarters in place of 8:
+// and, half of all panels further, B12 over B22. (Of a part of k where there are several: gemm.inl.) Winograd's form needs 7 products of
+// quarters in place of 8:
 //   S1 = A21 + A22   S2 = S1 − A11   S3 = A11 − A21   S4 = A12 − S2      T1 = B12 − B11   T2 = B22 − T1   T3 = B22 − B12   T4 = B21 − T2
 //   U = A11·B11 + S2·T2   V = U + S3·T3   C11 = A11·B11 + A12·B21   C12 = U + S1·T1 + S4·B22   C21 = V + A22·T4   C22 = V + S1·T1
 // Nearly every addition of products is a chain of multiply-adds that begins with the sum before instead of 0, and the differences of panels
@@ -15,6 +16,7 @@ constexpr int64_t kLine = 64 / int64_t(sizeof(float));  // of the cache
 
 struct FloatGemmDot : FloatDot {
   static constexpr int64_t kUnit = 1;
+  static constexpr int64_t kLongestPart = 768;  // the seven left sides of 98 pairs (below) are then a megabyte: they stay in L2
 };
 
 // Where a tile's weights come from: a panel, or the difference of two, which is kept. Meanwhile a part of what comes later goes to L2.
@@ -38,37 +40,54 @@ struct PanelDifference {
   }
 };
 
-// Rows of the left side, or of sums; null sums: 0
-template <class T>
-struct Strided {
-  T* at;
+// Rows of sums; null: 0
+struct PairSums {
+  float* at;
   int64_t stride;
-  Strided From(int64_t row) const { return {at != nullptr ? at + row * stride : nullptr, stride}; }
+  PairSums From(int64_t row) const { return {at != nullptr ? at + row * stride : nullptr, stride}; }
 };
-using LeftRows = Strided<const float>;
-using PairSums = Strided<float>;
+
+// A left side as its tiles read it: tile by tile (ForTiles), and in a tile of R rows [length / kQuad][R][kQuad]. A tile is then one stream
+// of lines that are needed for a few steps each, and all rows of a step are at constant distances from one address. That leaves a core that
+// is shared with another thread fewer instructions to share, and less to keep in L1. Every other row is broadcast by the multiply-add
+// itself: all of them would need more loads than a CPU of two a cycle has.
+constexpr int64_t kQuad = 4;
+struct QuadRows {
+  float* at;
+  int64_t rows, stride;  // a row's floats, up to whole vectors of any ISA
+  float* Tile(int64_t first) const { return at + first * stride; }
+};
 
 // out[r] = from[r] + Σ a[r][i]·panel[i]
 template <int R, class Panel>
-void PairTile(LeftRows a, Panel panel, int64_t length, PairSums from, PairSums out) {
+void PairTile(const float* a, Panel panel, int64_t length, PairSums from, PairSums out) {
   Vec sum[R][kTileVecs];
   VITRINE_UNROLL
   for (int r = 0; r < R; r++) {
     VITRINE_UNROLL
     for (int v = 0; v < kTileVecs; v++) sum[r][v] = from.at != nullptr ? Load(from.at + r * from.stride + v * kLanes) : Zero();
   }
-  VITRINE_UNROLL_K
-  for (int64_t i = 0; i < length; i++) {
+  const auto step = [&](int64_t i, int64_t u) __attribute__((always_inline)) {
     Vec weights[kTileVecs];
     VITRINE_UNROLL
-    for (int v = 0; v < kTileVecs; v++) weights[v] = panel.At(i, v);
+    for (int v = 0; v < kTileVecs; v++) weights[v] = panel.At(i + u, v);
     VITRINE_UNROLL
     for (int r = 0; r < R; r++) {
-      const Vec value = Set(a.at[r * a.stride + i]);
+      const float* value = a + r * kQuad + u;
       VITRINE_UNROLL
-      for (int v = 0; v < kTileVecs; v++) sum[r][v] = MulAdd(value, weights[v], sum[r][v]);
+      for (int v = 0; v < kTileVecs; v++)
+        sum[r][v] = r % 2 == 1 ? MulAddFrom(value, weights[v], sum[r][v]) : MulAdd(Set(*value), weights[v], sum[r][v]);
     }
+  };
+  int64_t i = 0;
+  VITRINE_NO_UNROLL
+  for (; i + kQuad <= length; i += kQuad, a += R * kQuad) {
+    asm("" : "+r"(a));
+    VITRINE_UNROLL
+    for (int u = 0; u < kQuad; u++) step(i, u);
   }
+  VITRINE_NO_UNROLL
+  for (int64_t u = 0; i + u < length; u++) step(i, u);
   VITRINE_UNROLL
   for (int r = 0; r < R; r++) {
     VITRINE_UNROLL
@@ -77,7 +96,7 @@ void PairTile(LeftRows a, Panel panel, int64_t length, PairSums from, PairSums o
 }
 
 template <class Panel, int R = kTileRows>
-void PairTileRows(int64_t rows, LeftRows a, Panel panel, int64_t length, PairSums from, PairSums out) {
+void PairTileRows(int64_t rows, const float* a, Panel panel, int64_t length, PairSums from, PairSums out) {
   if (rows == R) {
     PairTile<R>(a, panel, length, from, out);
   } else if constexpr (R > 1) {
@@ -91,18 +110,18 @@ inline const float* Part(const float* later, int64_t tile, int64_t length, const
 }
 
 // All rows times a panel of `length`. `later`: another one, fetched meanwhile.
-void MultiplyPanel(int64_t rows, LeftRows a, const float* panel, int64_t length, PairSums from, PairSums out, const float* later) {
+void MultiplyPanel(QuadRows a, const float* panel, int64_t length, PairSums from, PairSums out, const float* later) {
   int64_t tile = 0;
-  ForTiles(0, rows, [&](int64_t row, int64_t count) {
-    PairTileRows(count, a.From(row), PanelAsIs{panel, Part(later, tile++, length, panel)}, length, from.From(row), out.From(row));
+  ForTiles(0, a.rows, [&](int64_t row, int64_t count) {
+    PairTileRows(count, a.Tile(row), PanelAsIs{panel, Part(later, tile++, length, panel)}, length, from.From(row), out.From(row));
   });
 }
 // The same times panel − minus, which is kept for the tiles behind the first.
-void MultiplyDifference(int64_t rows, LeftRows a, PanelDifference panel, int64_t length, PairSums from, PairSums out, const float* later) {
+void MultiplyDifference(QuadRows a, PanelDifference panel, int64_t length, PairSums from, PairSums out, const float* later) {
   int64_t tile = -1;
-  ForTiles(0, rows, [&](int64_t row, int64_t count) {
-    if (tile++ < 0) return PairTileRows(count, a, panel, length, from, out);
-    PairTileRows(count, a.From(row), PanelAsIs{panel.kept, Part(later, tile - 1, length, panel.kept)}, length, from.From(row),
+  ForTiles(0, a.rows, [&](int64_t row, int64_t count) {
+    if (tile++ < 0) return PairTileRows(count, a.Tile(row), panel, length, from, out);
+    PairTileRows(count, a.Tile(row), PanelAsIs{panel.kept, Part(later, tile - 1, length, panel.kept)}, length, from.From(row),
                  out.From(row));
   });
 }
@@ -115,23 +134,25 @@ void AddSums(int64_t rows, PairSums x, PairSums y, PairSums out) {
 
 // The scratch of a call, one thing after the other
 struct PairScratch {
-  int64_t stride;       // of the rows of s
-  float* s[4];          // S1 … S4 [pairs, K/2], S4 with a row before it for a row without partner
-  float* t[2];          // differences of panels [K/2, kColumns]
-  float *left, *right;  // sums of both panels [rows + 1, kColumns], in the order of the rows of c
-  float* u;             // U, V [pairs, kColumns]
+  QuadRows a11, a12, s4;     // [pairs, K/2], a row without partner before them
+  QuadRows a22, s1, s2, s3;  // [pairs, K/2]
+  float* t[2];               // differences of panels [K/2, kColumns]
+  float *left, *right;       // sums of both panels [rows + 1, kColumns], in the order of the rows of c
+  float* u;                  // U, V [pairs, kColumns]
   int64_t bytes;
 
   PairScratch(void* memory, int64_t half, int64_t rows) {
-    const int64_t lines = (half * int64_t(sizeof(float)) + 63) / 64, pairs = rows / 2;
-    stride = (lines + 1 - lines % 2) * 64 / int64_t(sizeof(float));  // an odd number of cache lines
     int64_t floats = 0;
     const auto take = [&](int64_t count) {
       const int64_t at = floats;
-      floats += RoundUp(count, 64 / int64_t(sizeof(float)));
+      floats += RoundUp(count, kLine);
       return memory != nullptr ? static_cast<float*>(memory) + at : nullptr;
     };
-    for (float*& each : s) each = take((pairs + 1) * stride);
+    const int64_t stride = RoundUp(half, kLine), pairs = rows / 2, second = pairs + rows % 2;
+    QuadRows* const with_alone[] = {&a11, &a12, &s4};
+    QuadRows* const paired[] = {&a22, &s1, &s2, &s3};
+    for (QuadRows* each : with_alone) *each = {take(second * stride), second, stride};
+    for (QuadRows* each : paired) *each = {take(pairs * stride), pairs, stride};
     for (float*& each : t) each = take(half * kColumns);
     left = take((rows + 1) * kColumns), right = take((rows + 1) * kColumns);
     u = take(pairs * kColumns);
@@ -141,31 +162,50 @@ struct PairScratch {
 
 int64_t PairScratchBytes(int64_t k, int64_t rows) { return PairScratch(nullptr, k / 2, rows).bytes; }
 
-// S1 … S4 of a pair whose first row is `first`
-void SumQuarters(const float* first, int64_t lda, int64_t half, float* s1, float* s2, float* s3, float* s4) {
-  const float *a21 = first, *a22 = a21 + half, *a11 = first + lda, *a12 = a11 + half;
-  for (int64_t i = 0; i < half; i += kLanes) {
-    const auto load = [&](const float* p) { return i + kLanes <= half ? Load(p + i) : LoadPart(p + i, half - i); };
-    const Vec x11 = load(a11), x21 = load(a21), sum1 = Add(x21, load(a22)), sum2 = Sub(sum1, x11);
-    Store(s1 + i, sum1), Store(s2 + i, sum2), Store(s3 + i, Sub(x11, x21)), Store(s4 + i, Sub(load(a12), sum2));
-  }
+// The floats of a row that become a vector; zeros beyond its end
+struct Columns {
+  int64_t begin, count;
+  Vec Of(const float* row) const { return count >= kLanes ? Load(row + begin) : LoadPart(row + begin, count); }
+};
+
+// values(row, columns, x): what N left sides have of a row. Four rows go abreast, as their neighbours are neighbours in a tile.
+template <int N, class Values>
+inline void LayQuads(const QuadRows (&to)[N], int64_t length, Values&& values) {
+  ForTiles(0, to[0].rows, [&](int64_t first, int64_t rows) {
+    for (int64_t row = 0; row < rows; row += kQuad) {
+      const int64_t count = rows - row < kQuad ? rows - row : kQuad;
+      for (int64_t i = 0; i < length; i += kLanes) {
+        Vec abreast[N][kQuad], x[N];
+        VITRINE_UNROLL
+        for (int j = 0; j < kQuad; j++) {
+          if (j < count) values(first + row + j, Columns{i, length - i}, x);
+          VITRINE_EACH(N) abreast[m][j] = x[m];
+        }
+        VITRINE_EACH(N) StoreQuads(abreast[m], count, to[m].Tile(first) + i * rows + row * kQuad, rows * kQuad);
+      }
+    }
+  });
 }
 
-void RunPairs(const PairCall& call) {
-  const GemmCall& gemm = call.gemm;
-  const int64_t rows = gemm.row_end - gemm.row_begin, pairs = rows / 2, half = gemm.k / 2, lda = gemm.lda;
-  if (rows <= 0) return;
+void RunPairsOfPart(const GemmCall& gemm, PartOfK part, int64_t panel_count, void* memory) {
+  const int64_t rows = gemm.row_end - gemm.row_begin, pairs = rows / 2, half = part.length / 2, lda = gemm.lda;
   // A row without partner goes with the second rows, where C11 and C12 are computed: its sums are those of gemm.run.
-  const int64_t alone = rows % 2, second = pairs + alone;
-  const PairScratch scratch(call.scratch, half, rows);
-  const float* a = static_cast<const float*>(gemm.a) + gemm.row_begin * lda;
-  const float* paired = a + alone * lda;
-  float* s4 = scratch.s[3] + scratch.stride;
-  for (int64_t p = 0; p < pairs; p++) {
-    const int64_t at = p * scratch.stride;
-    SumQuarters(paired + 2 * p * lda, lda, half, scratch.s[0] + at, scratch.s[1] + at, scratch.s[2] + at, s4 + at);
-  }
-  if (alone == 1) __builtin_memcpy(s4 - scratch.stride, a + half, size_t(half) * sizeof(float));
+  const int64_t alone = rows % 2;
+  const PairScratch scratch(memory, half, rows);
+  const float* a = static_cast<const float*>(gemm.a) + gemm.row_begin * lda + part.begin;
+  LayQuads<4>({scratch.a22, scratch.s1, scratch.s2, scratch.s3}, half, [=](int64_t pair, Columns of, Vec(&x)[4]) {
+    const float *first = a + (alone + 2 * pair) * lda, *second = first + lda;
+    const Vec a11 = of.Of(second), a21 = of.Of(first), a22 = of.Of(first + half), s1 = Add(a21, a22);
+    x[0] = a22, x[1] = s1, x[2] = Sub(s1, a11), x[3] = Sub(a11, a21);
+  });
+  LayQuads<3>({scratch.a11, scratch.a12, scratch.s4}, half, [=](int64_t row, Columns of, Vec(&x)[3]) {
+    const bool paired = row >= alone;
+    const float* second = a + (paired ? 2 * row + 1 - alone : 0) * lda;
+    x[0] = of.Of(second), x[1] = x[2] = of.Of(second + half);
+    if (!paired) return;
+    const float* first = second - lda;
+    x[2] = Sub(x[1], Sub(Add(of.Of(first), of.Of(first + half)), x[0]));
+  });
 
   // Row 0 of the sums is that of the row without partner, or of nothing.
   constexpr int64_t kBoth = 2 * kColumns;
@@ -173,31 +213,34 @@ void RunPairs(const PairCall& call) {
   const PairSums c21{scratch.left + kColumns, kBoth}, c22{scratch.right + kColumns, kBoth};
   const PairSums c11{scratch.left + kBoth, kBoth}, c12{scratch.right + kBoth, kBoth};
   const PairSums c11_all = c11.From(-alone), c12_all = c12.From(-alone);
-  const LeftRows a11{paired + lda, 2 * lda}, a22{paired + half, 2 * lda};
-  const LeftRows a11_all = a11.From(-alone), a12_all{a11_all.at + half, 2 * lda};
-  const LeftRows s1{scratch.s[0], scratch.stride}, s2{scratch.s[1], scratch.stride}, s3{scratch.s[2], scratch.stride};
-  const LeftRows s4_all{s4 - alone * scratch.stride, scratch.stride};
 
+  const float* panels = static_cast<const float*>(gemm.panels) + part.begin * kColumns;
   for (int64_t panel = gemm.panel_begin; panel < gemm.panel_end; panel++) {
-    const int64_t other = panel + call.panel_count / 2, panel_floats = gemm.k * kColumns;
-    const float *b11 = static_cast<const float*>(gemm.panels) + panel * panel_floats, *b21 = b11 + half * kColumns;
-    const float *b12 = static_cast<const float*>(gemm.panels) + other * panel_floats, *b22 = b12 + half * kColumns;
+    const int64_t other = panel + panel_count / 2, panel_floats = gemm.k * kColumns;
+    const float *b11 = panels + panel * panel_floats, *b21 = b11 + half * kColumns;
+    const float *b12 = panels + other * panel_floats, *b22 = b12 + half * kColumns;
     const auto [t, t2] = scratch.t;
     const float* next = b11 + panel_floats;
-    MultiplyPanel(second, a11_all, b11, half, none, c11_all, b12);
-    MultiplyDifference(pairs, s1, {b12, b11, t}, half, none, c22, b22);
-    MultiplyDifference(pairs, s2, {b22, t, t2}, half, c11, u, b21);
-    MultiplyPanel(second, a12_all, b21, half, c11_all, c11_all, b22);
+    MultiplyPanel(scratch.a11, b11, half, none, c11_all, b12);
+    MultiplyDifference(scratch.s1, {b12, b11, t}, half, none, c22, b22);
+    MultiplyDifference(scratch.s2, {b22, t, t2}, half, c11, u, b21);
+    MultiplyPanel(scratch.a12, b21, half, c11_all, c11_all, b22);
     AddSums(pairs, u, c22, c12);
-    if (alone == 1) MultiplyPanel(1, a11_all, b12, half, none, c12_all, b12);
-    MultiplyPanel(second, s4_all, b22, half, c12_all, c12_all, b12);
-    MultiplyDifference(pairs, s3, {b22, b12, t}, half, u, u, b21);
+    if (alone == 1) TileRows<FloatGemmDot>(1, a, lda, b12, half, c12_all.at, kColumns);
+    MultiplyPanel(scratch.s4, b22, half, c12_all, c12_all, b12);
+    MultiplyDifference(scratch.s3, {b22, b12, t}, half, u, u, b21);
     AddSums(pairs, c22, u, c22);
-    MultiplyDifference(pairs, a22, {b21, t2, t}, half, u, c21, next);
+    MultiplyDifference(scratch.a22, {b21, t2, t}, half, u, c21, next);
     const int64_t skipped = (1 - alone) * kColumns;
     FinishTile<FloatGemmDot, PlainFinish>(gemm, {scratch.left + skipped, gemm.row_begin, rows, panel});
     FinishTile<FloatGemmDot, PlainFinish>(gemm, {scratch.right + skipped, gemm.row_begin, rows, other});
   }
+}
+
+void RunPairs(const PairCall& call) {
+  if (call.gemm.row_end <= call.gemm.row_begin) return;
+  ForParts(call.gemm, FloatGemmDot::kLongestPart,
+           [&](PartOfK part, const GemmCall& gemm) { RunPairsOfPart(gemm, part, call.panel_count, call.scratch); });
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ struct FloatDot {
   using Right = float;
   using Out = float;
   static constexpr bool kStaysInRegisters = false;  // gemm_tall.inl
+  static constexpr int64_t kLongestPart = INT64_MAX;
   static Vec None() { return Zero(); }
   static Vec Value(const float* a) { return Set(*a); }
   static Vec Weights(const float* panel) { return Load(panel); }
@@ -47,6 +48,7 @@ struct FloatDot {
 struct Later {
   const char* at;
   int64_t step;
+  Later From(int64_t steps) const { return {at + steps * step, step}; }
   VITRINE_INLINE void Fetch() {
     PrefetchL2(reinterpret_cast<const float*>(at));
     at += step;

@@ -36,6 +36,7 @@ inline Vec Mul(Vec a, Vec b) { return a * b; }
 inline Vec Div(Vec a, Vec b) { return a / b; }
 inline Vec MulAdd(Vec a, Vec b, Vec c) { return a * b + c; }
 inline Vec NegMulAdd(Vec a, Vec b, Vec c) { return c - a * b; }
+inline Vec MulAddFrom(const float* a, Vec b, Vec c) { return MulAdd(Set(*a), b, c); }
 inline Vec Select(Mask mask, Vec then, Vec otherwise) { return (Vec)((mask & (Mask)then) | (~mask & (Mask)otherwise)); }
 inline Vec Max(Vec a, Vec b) { return Select(a > b, a, b); }
 inline Vec Min(Vec a, Vec b) { return Select(a < b, a, b); }
@@ -66,6 +67,10 @@ inline float Sqrt(float x) { return __builtin_sqrtf(x); }
 inline void TransposeSquare(const float* const* rows, int64_t count, float* out, int64_t ld) {
   for (int64_t i = 0; i < kLanes; i++)
     for (int64_t j = 0; j < kLanes; j++) out[j * ld + i] = i < count ? rows[i][j] : 0;
+}
+
+inline void StoreQuads(const Vec (&rows)[4], int64_t count, float* out, int64_t) {
+  for (int64_t j = 0; j < count; j++) Store(out + 4 * j, rows[j]);
 }
 
 __attribute__((always_inline)) inline void PrefetchL1(const float* p) { __builtin_prefetch(p); }

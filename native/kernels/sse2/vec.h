@@ -45,6 +45,8 @@ inline Vec Div(Vec a, Vec b) { return _mm_div_ps(a, b); }
 // a·b + c and c − a·b, fused where the ISA can
 inline Vec MulAdd(Vec a, Vec b, Vec c) { return _mm_add_ps(_mm_mul_ps(a, b), c); }
 inline Vec NegMulAdd(Vec a, Vec b, Vec c) { return _mm_sub_ps(c, _mm_mul_ps(a, b)); }
+// *a·b + c, without a register for *a where the ISA broadcasts an operand; compilers alone would take one where *a is used twice
+inline Vec MulAddFrom(const float* a, Vec b, Vec c) { return MulAdd(Set(*a), b, c); }
 // b where either is NaN: put what may be NaN second to let it through, first to drop it
 inline Vec Max(Vec a, Vec b) { return _mm_max_ps(a, b); }
 inline Vec Min(Vec a, Vec b) { return _mm_min_ps(a, b); }
@@ -96,6 +98,11 @@ inline void TransposeSquare(const float* const* rows, int64_t count, float* out,
   __m128 a = row(0), b = row(1), c = row(2), d = row(3);
   _MM_TRANSPOSE4_PS(a, b, c, d);
   _mm_storeu_ps(out, a), _mm_storeu_ps(out + ld, b), _mm_storeu_ps(out + 2 * ld, c), _mm_storeu_ps(out + 3 * ld, d);
+}
+
+// Four neighbours of four rows abreast: those of row j from column 4q on at out + q·ld + 4j, for j < count
+inline void StoreQuads(const Vec (&rows)[4], int64_t count, float* out, int64_t) {
+  for (int64_t j = 0; j < count; j++) Store(out + 4 * j, rows[j]);
 }
 
 // Hints: any address is allowed
