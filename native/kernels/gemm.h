@@ -9,8 +9,8 @@
 
 namespace vitrine {
 
-// What becomes of sum = Σₖ a[m,k]·w[n,k] + bias[n]. fp32 and bf16: fp32 accumulators, k ascending, one chain per element; of fp32's
-// kResidual beyond K = 768 a chain for each of equal parts of K, added to c one after the other. int8: the sum of
+// What becomes of sum = Σₖ a[m,k]·w[n,k] + bias[n]. fp32 and bf16: fp32 accumulators, k ascending, one chain per element; of the
+// kResidual of floats beyond K = 768 a chain for each of equal parts of K, added to c one after the other. int8: the sum of
 // bytes times weights is exact in int32 (K ≤ 65536) and becomes float once: a_scale[m]·column_scale[n]·(Σ − a_zero[m]·column_sum[n]).
 // The order depends on K alone, never on M, on the rows or panels of the call or on the thread count, so a row alone has the bits that it
 // has in a full tile; and int32 sums are the same on every instruction set.
@@ -43,13 +43,14 @@ struct GemmCall {
   Activation activation;  // kStore, kGlu
 };
 
-// fp32 products of pairs of rows and of panels by one level of Strassen's algorithm in Winograd's form (Strassen, Gaussian elimination is
+// Products of pairs of rows and of panels by one level of Strassen's algorithm in Winograd's form (Strassen, Gaussian elimination is
 // not optimal, 1969; Winograd, On multiplication of 2×2 matrices, 1971): 7/8 of the multiplications. Halves of (a part of) K, a pair of
 // rows and a pair of panels make the 2×2; which row is whose partner is the caller's choice, and a pair has the same bits whatever is
-// computed beside it. Rounding is as large as that of the larger row or panel of a pair (|error| ≲ 8·√K·ε·|rows|·|panels|), NaN and ∞ of a
-// row may reach its partner. Where the number of rows is odd, the first has no partner, and the bits of Gemm::run.
+// computed beside it. Floats: rounding is as large as that of the larger row or panel of a pair (|error| ≲ 8·√K·ε·|rows|·|panels|), NaN and
+// ∞ of a row may reach its partner. Where the number of rows is odd, the first has no partner, and the bits of Gemm::run. Bytes: exact, all
+// rows have those.
 struct PairCall {
-  GemmCall gemm;        // kF32, K even; panels: of the first half, whose partners lie panel_count / 2 behind them
+  GemmCall gemm;        // kF32: K even, kU8: a multiple of 8; panels: of the first half, whose partners lie panel_count / 2 behind them
   int64_t panel_count;  // P, even
   void* scratch;        // Gemm::pair_scratch_bytes(K, rows), 64-byte aligned, of this thread alone
 };

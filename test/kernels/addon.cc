@@ -45,18 +45,11 @@ Napi::Value RunGemm(const Napi::CallbackInfo& info) {
                          .k = k,
                          .row_begin = call.Int("rowBegin"),
                          .row_end = call.Int("rowEnd"),
-                         .panel_begin = call.Has("panelBegin") ? call.Int("panelBegin") : 0,
-                         .panel_end = call.Has("panelEnd") ? call.Int("panelEnd") : panel_count / (call.Has("pairs") ? 2 : 1),
+                         .panel_begin = PanelBegin(call),
+                         .panel_end = PanelEnd(call, panel_count),
                          .epilogue = epilogue,
                          .activation = Activation(call.Int("activation"))};
-  if (call.Has("pairs")) {
-    const auto bytes = size_t(gemm.pair_scratch_bytes(k, product.row_end - product.row_begin));
-    Guarded<std::byte> scratch(bytes, 0, 64);
-    gemm.run_pairs({product, panel_count, scratch.data()});
-    scratch.Check("scratch");
-  } else {
-    gemm.run(product);
-  }
+  Multiply(call, gemm, product, panel_count);
   return Result(info, *c, "c");
 }
 
@@ -219,6 +212,8 @@ Napi::Value ListOf(Napi::Env env, const std::vector<IsaEntry>& isas) {
     entry.Set("rows", isa.kernels->gemm.rows);
     entry.Set("columns", isa.kernels->gemm.columns);
     entry.Set("bf16", isa.kernels->gemm_bf16.input == Number::kBf16);
+    entry.Set("narrowPairs", isa.kernels->gemm_bf16.run_pairs != nullptr);
+    entry.Set("bytePairs", isa.kernels->gemm_int8.run_pairs != nullptr);
     list.Set(list.Length(), entry);
   }
   return list;

@@ -63,6 +63,21 @@ inline Napi::Value Widened(const Napi::CallbackInfo& info, Words& words, const c
   return array;
 }
 
+// Which panels a product computes: all, in pairs all of the first half
+inline int64_t PanelBegin(const Call& call) { return call.Has("panelBegin") ? call.Int("panelBegin") : 0; }
+inline int64_t PanelEnd(const Call& call, int64_t panel_count) {
+  return call.Has("panelEnd") ? call.Int("panelEnd") : panel_count / (call.Has("pairs") ? 2 : 1);
+}
+
+// run, or run_pairs with guarded scratch
+inline void Multiply(const Call& call, const Gemm& gemm, const GemmCall& product, int64_t panel_count) {
+  if (!call.Has("pairs")) return gemm.run(product);
+  const auto bytes = size_t(gemm.pair_scratch_bytes(product.k, product.row_end - product.row_begin));
+  Guarded<std::byte> scratch(bytes, 0, 64);
+  gemm.run_pairs({product, panel_count, scratch.data()});
+  scratch.Check("scratch");
+}
+
 // The kernels of an ISA; "active" are those that VITRINE_ISA or the CPU chose.
 inline const Kernels& Named(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();

@@ -140,10 +140,13 @@ export interface Isa {
   columns: number
   /** Whether its gemm_bf16 multiplies bf16, else widened weights */
   bf16: boolean
+  /** Whether its gemm_bf16 and gemm_int8 have run_pairs */
+  narrowPairs: boolean
+  bytePairs: boolean
 }
 
 /** Fields as of GemmCall. Bf16: `a`, `w` and a narrow `c` hold floats that bf16 represents. Bytes: `a` with a scale and zero point per row. */
-export type NarrowGemmCall = Omit<GemmCall, 'a' | 'w' | 'panelBegin' | 'panelEnd'> & { cNumber: 0 | 1 } & (
+export type NarrowGemmCall = Omit<GemmCall, 'a' | 'w'> & { cNumber: 0 | 1 } & (
     | { number: 1; a: Float32Array; w: Float32Array }
     | { number: 2; a: Uint8Array; aScale: Float32Array; aZero: Int32Array; w: Int8Array; columnScale: Float32Array }
   )

@@ -76,25 +76,27 @@ Napi::Value RunNarrowGemm(const Napi::CallbackInfo& info) {
   } else {
     c_floats = call.Copy("c");
   }
-  gemm.run({.a = a,
-            .lda = call.Int("lda"),
-            .a_scale = Data(a_scale),
-            .a_zero = a_zero ? a_zero->data() : nullptr,
-            .panels = panels.data(),
-            .column_scale = bytes ? column_scale.data() : nullptr,
-            .column_sum = bytes ? column_sum.data() : nullptr,
-            .bias = Data(bias),
-            .scale = Data(scale),
-            .c = narrow_c ? static_cast<void*>(c_words->data()) : c_floats->data(),
-            .c_number = narrow_c ? Number::kBf16 : Number::kF32,
-            .ldc = call.Int("ldc"),
-            .k = k,
-            .row_begin = call.Int("rowBegin"),
-            .row_end = call.Int("rowEnd"),
-            .panel_begin = 0,
-            .panel_end = int64_t(order.size() / columns),
-            .epilogue = epilogue,
-            .activation = Activation(call.Int("activation"))});
+  const auto panel_count = int64_t(order.size() / columns);
+  const GemmCall product{.a = a,
+                         .lda = call.Int("lda"),
+                         .a_scale = Data(a_scale),
+                         .a_zero = a_zero ? a_zero->data() : nullptr,
+                         .panels = panels.data(),
+                         .column_scale = bytes ? column_scale.data() : nullptr,
+                         .column_sum = bytes ? column_sum.data() : nullptr,
+                         .bias = Data(bias),
+                         .scale = Data(scale),
+                         .c = narrow_c ? static_cast<void*>(c_words->data()) : c_floats->data(),
+                         .c_number = narrow_c ? Number::kBf16 : Number::kF32,
+                         .ldc = call.Int("ldc"),
+                         .k = k,
+                         .row_begin = call.Int("rowBegin"),
+                         .row_end = call.Int("rowEnd"),
+                         .panel_begin = PanelBegin(call),
+                         .panel_end = PanelEnd(call, panel_count),
+                         .epilogue = epilogue,
+                         .activation = Activation(call.Int("activation"))};
+  Multiply(call, gemm, product, panel_count);
   return narrow_c ? Widened(info, *c_words, "c") : Result(info, *c_floats, "c");
 }
 

@@ -16,6 +16,7 @@ inline IntVec SubInts(IntVec a, IntVec b) { return _mm256_sub_epi32(a, b); }
 inline IntVec MulInts(IntVec a, IntVec b) { return _mm256_mullo_epi32(a, b); }
 inline Vec ToFloats(IntVec x) { return _mm256_cvtepi32_ps(x); }
 inline IntVec BitsOfFloats(Vec x) { return _mm256_castps_si256(x); }
+inline Vec FloatsOfBits(IntVec x) { return _mm256_castsi256_ps(x); }
 inline IntVec XorInts(IntVec a, IntVec b) { return _mm256_xor_si256(a, b); }
 inline IntVec MaxInts(IntVec a, IntVec b) { return _mm256_max_epi32(a, b); }
 inline IntVec MaxInt16(IntVec a, IntVec b) { return _mm256_max_epi16(a, b); }
@@ -31,6 +32,13 @@ struct EvenOdd {
 inline EvenOdd SplitUnsigned(IntVec x) { return {_mm256_and_si256(x, _mm256_set1_epi32(0x00ff00ff)), _mm256_srli_epi16(x, 8)}; }
 inline EvenOdd SplitSigned(IntVec x) { return {_mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8), _mm256_srai_epi16(x, 8)}; }
 inline IntVec MulAddInt16(IntVec a, IntVec b) { return _mm256_madd_epi16(a, b); }
+inline IntVec AddInt16(IntVec a, IntVec b) { return _mm256_add_epi16(a, b); }
+inline IntVec SubInt16(IntVec a, IntVec b) { return _mm256_sub_epi16(a, b); }
+inline IntVec LoadBytePairs(const uint8_t* p) {
+  const __m256i words = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  return _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(words, 0xd8), 0xd8);
+}
+__attribute__((always_inline)) inline void KeepOrder(IntVec& x) { asm("" : "+x"(x)); }
 
 inline Vec LoadBf16(const uint16_t* p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16));

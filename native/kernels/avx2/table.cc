@@ -4,6 +4,7 @@
 #include "vec.h"
 #include "ints.h"
 #include "bf16.h"
+#include "int16.h"
 #include "pairs.h"
 #include "../generic/resample.inl"
 #include "../generic/tile.inl"
@@ -20,7 +21,10 @@
 #include "../generic/gemm_bf16_storage.inl"
 #include "../generic/byte_dot.inl"
 #include "../generic/gemm_int8.inl"
+#include "../generic/gemm_int8_pairs.inl"
 #include "../generic/attention.inl"
+#include "../generic/attention_pairs.inl"
+#include "../generic/attention_int16.inl"
 #include "../generic/class_attention.inl"
 // clang-format on
 
@@ -34,9 +38,9 @@ const Kernels kTable = {
     .layer_norm = LayerNorm,
     .gemm = kGemm,
     .gemm_bf16 = kGemmBf16,
-    .gemm_int8 = kGemmInt8,
+    .gemm_int8 = kGemmInt8InPairs,
     .attention = kAttention,
-    .attention_int16 = kAttention,
+    .attention_int16 = kAttentionInt16,
     .class_attention = kClassAttention,
     .quantize = Quantize,
     .quantize_weights = QuantizeWeights,

@@ -16,6 +16,7 @@ inline IntVec SubInts(IntVec a, IntVec b) { return _mm512_sub_epi32(a, b); }
 inline IntVec MulInts(IntVec a, IntVec b) { return _mm512_mullo_epi32(a, b); }
 inline Vec ToFloats(IntVec x) { return _mm512_cvtepi32_ps(x); }
 inline IntVec BitsOfFloats(Vec x) { return _mm512_castps_si512(x); }
+inline Vec FloatsOfBits(IntVec x) { return _mm512_castsi512_ps(x); }
 inline IntVec XorInts(IntVec a, IntVec b) { return _mm512_xor_si512(a, b); }
 inline IntVec MaxInts(IntVec a, IntVec b) { return _mm512_max_epi32(a, b); }
 inline IntVec MaxInt16(IntVec a, IntVec b) { return _mm512_max_epi16(a, b); }
@@ -27,6 +28,13 @@ struct EvenOdd {
 inline EvenOdd SplitUnsigned(IntVec x) { return {_mm512_and_si512(x, _mm512_set1_epi32(0x00ff00ff)), _mm512_srli_epi16(x, 8)}; }
 inline EvenOdd SplitSigned(IntVec x) { return {_mm512_srai_epi16(_mm512_slli_epi16(x, 8), 8), _mm512_srai_epi16(x, 8)}; }
 inline IntVec MulAddInt16(IntVec a, IntVec b) { return _mm512_madd_epi16(a, b); }
+inline IntVec AddInt16(IntVec a, IntVec b) { return _mm512_add_epi16(a, b); }
+inline IntVec SubInt16(IntVec a, IntVec b) { return _mm512_sub_epi16(a, b); }
+inline IntVec LoadBytePairs(const uint8_t* p) {
+  const __m512i words = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  return _mm512_shufflehi_epi16(_mm512_shufflelo_epi16(words, 0xd8), 0xd8);
+}
+__attribute__((always_inline)) inline void KeepOrder(IntVec& x) { asm("" : "+v"(x)); }
 
 inline Vec LoadBf16(const uint16_t* p) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16));

@@ -20,6 +20,7 @@
 #include "../generic/gemm_bf16_storage.inl"
 #include "../generic/byte_dot.inl"
 #include "../generic/gemm_int8.inl"
+#include "../generic/gemm_int8_pairs.inl"
 #include "../generic/attention.inl"
 #include "../generic/class_attention.inl"
 // clang-format on
@@ -34,7 +35,7 @@ const Kernels kTable = {
     .layer_norm = LayerNorm,
     .gemm = kGemm,
     .gemm_bf16 = kGemmBf16,
-    .gemm_int8 = kGemmInt8,
+    .gemm_int8 = kGemmInt8InPairs,
     .attention = kAttention,
     .attention_int16 = kAttention,
     .class_attention = kClassAttention,

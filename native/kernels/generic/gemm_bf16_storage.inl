@@ -1,13 +1,19 @@
-// gemm_bf16 where the CPU has no bf16 products: weights are stored as bf16 and widened in the tile; rows and arithmetic are fp32.
-// Before it: gemm.inl, pack.inl.
+// gemm_bf16 where the CPU has no bf16 products: weights are stored as bf16 and widened in the tile, of pairs of rows in the first one; rows
+// and arithmetic are fp32. Before it: gemm_float.inl.
 
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
 
-struct StoredBf16Dot : FloatDot {
+struct StoredBf16Dot : FloatGemmDot {
   using Right = uint16_t;
-  static constexpr int64_t kUnit = 1;
   static Vec Weights(const uint16_t* panel) { return LoadBf16(panel); }
+};
+
+struct StoredBf16Sides : FloatSides {
+  using Dot = StoredBf16Dot;
+  static constexpr int64_t kPackedBytes = 2;
+  static constexpr bool kPackedAreLanes = false;
+  static Vec Packed(const char* panel, LaneOfK k, int v) { return LoadBf16(reinterpret_cast<const uint16_t*>(panel) + k.at(v)); }
 };
 
 int64_t StoredBf16PanelBytes(int64_t k) { return k * kColumns * int64_t(sizeof(uint16_t)); }
@@ -31,7 +37,9 @@ constexpr Gemm kGemmBf16 = {.rows = kTileRows,
                             .input = Number::kF32,
                             .panel_bytes = StoredBf16PanelBytes,
                             .pack_panel = PackStoredBf16Panel,
-                            .run = RunGemm<StoredBf16Dot, PlainFinish>};
+                            .run = RunGemm<StoredBf16Dot, PlainFinish>,
+                            .pair_scratch_bytes = PairScratchBytes<StoredBf16Sides>,
+                            .run_pairs = RunPairs<StoredBf16Sides>};
 
 }  // namespace
 }  // namespace vitrine::VITRINE_ISA_NAMESPACE

@@ -1,7 +1,35 @@
-// fp32 products: gemm.h's `gemm`. Before it: gemm.inl.
+// fp32 products: gemm.h's `gemm`. Before it: gemm.inl, gemm_pairs.inl.
 
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
+
+struct FloatGemmDot : FloatDot {
+  static constexpr int64_t kUnit = 1;
+  static constexpr int64_t kLongestPart = 768;  // the seven left sides of 98 pairs are then a megabyte: they stay in L2
+};
+
+// A lane is a float. Every other row is broadcast by the multiply-add itself: all of them would need more loads than a CPU of two a cycle
+// has.
+struct FloatSides {
+  using Dot = FloatGemmDot;
+  using Finish = PlainFinish;
+  using Value = float;
+  using Vector = Vec;
+  static constexpr int64_t kOfK = 1, kPackedBytes = 4;
+  static constexpr bool kPackedAreLanes = true;
+  static Vec None() { return Zero(); }
+  static Vec Load(const float* p) { return VITRINE_ISA_NAMESPACE::Load(p); }
+  static void Store(float* p, Vec x) { VITRINE_ISA_NAMESPACE::Store(p, x); }
+  static Vec Floats(Vec x) { return x; }
+  static Vec Row(const float* row, int64_t lane, int64_t n) { return n == kLanes ? Load(row + lane) : LoadPart(row + lane, n); }
+  static Vec Packed(const char* panel, LaneOfK k, int v) { return Load(reinterpret_cast<const float*>(panel) + k.at(v)); }
+  static Vec Add(Vec a, Vec b) { return VITRINE_ISA_NAMESPACE::Add(a, b); }
+  static Vec Sub(Vec a, Vec b) { return VITRINE_ISA_NAMESPACE::Sub(a, b); }
+  static Vec AddSums(Vec a, Vec b) { return Add(a, b); }
+  VITRINE_INLINE static Vec Step(const float* at, int row, Vec weights, Vec sum) {
+    return row % 2 == 1 ? MulAddFrom(at, weights, sum) : MulAdd(Set(*at), weights, sum);
+  }
+};
 
 int64_t FloatPanelBytes(int64_t k) { return k * kColumns * int64_t(sizeof(float)); }
 
@@ -24,8 +52,8 @@ constexpr Gemm kGemm = {.rows = kTileRows,
                         .panel_bytes = FloatPanelBytes,
                         .pack_panel = PackFloatPanel,
                         .run = RunGemm<FloatGemmDot, PlainFinish>,
-                        .pair_scratch_bytes = PairScratchBytes,
-                        .run_pairs = RunPairs};
+                        .pair_scratch_bytes = PairScratchBytes<FloatSides>,
+                        .run_pairs = RunPairs<FloatSides>};
 
 }  // namespace
 }  // namespace vitrine::VITRINE_ISA_NAMESPACE

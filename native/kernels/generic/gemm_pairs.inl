@@ -1,5 +1,5 @@
-// gemm.h's run_pairs: fp32 products of pairs of rows by one level of Strassen's algorithm. Before it: gemm.inl, whose epilogues finish the
-// sums; after it: gemm_float.inl.
+// gemm.h's run_pairs: products of pairs of rows by one level of Strassen's algorithm. Before it: gemm.inl, whose epilogues finish the sums;
+// after it: gemm_float.inl, gemm_bf16_storage.inl and gemm_int8.inl, which say what is multiplied.
 //
 // A pair of rows has quarters A11 and A12, the halves of its second row, and A21 and A22, those of its first; a pair of panels B11 over B21
 // and, half of all panels further, B12 over B22. (Of a part of k where there are several: gemm.inl.) Winograd's form needs 7 products of
@@ -8,35 +8,77 @@
 //   U = A11·B11 + S2·T2   V = U + S3·T3   C11 = A11·B11 + A12·B21   C12 = U + S1·T1 + S4·B22   C21 = V + A22·T4   C22 = V + S1·T1
 // Nearly every addition of products is a chain of multiply-adds that begins with the sum before instead of 0, and the differences of panels
 // are made by the first tile that reads them: subtraction has execution units of its own, which a tile leaves idle.
+//
+// Both sides are multiplied in lanes of 32 bits. What they hold says Sides:
+//   Dot, Finish           of gemm.inl
+//   Value, kOfK           what a row of a has, and how many of them make a lane
+//   kPackedBytes          how many bytes a lane has in a packed panel; kPackedAreLanes: 4, and the same
+//   Vector                kLanes lanes, or sums; Load and Store them, None is 0, Floats are their bits
+//   Row(row, lane, n)     n ≤ kLanes lanes of a row of a, zeros beyond
+//   Packed(panel, k, v)   the v-th vector of a packed panel at lane k
+//   Add, Sub, AddSums     of lanes, and of sums
+//   Step(at, r, w, sum)   sum + w · the lane at `at`, which is of the r-th row of a tile
+// Memory of lanes and of sums is counted in floats, whatever they are.
 
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kLine = 64 / int64_t(sizeof(float));  // of the cache
+constexpr int kVecsOfLine = kLine / kLanes;
 
-struct FloatGemmDot : FloatDot {
-  static constexpr int64_t kUnit = 1;
-  static constexpr int64_t kLongestPart = 768;  // the seven left sides of 98 pairs (below) are then a megabyte: they stay in L2
+// Lane i + u of k; u is known where this is compiled.
+struct LaneOfK {
+  int64_t i, u;
+  int64_t at(int v) const { return ((i + u) * kTileVecs + v) * kLanes; }
 };
 
-// Where a tile's weights come from: a panel, or the difference of two, which is kept. Meanwhile a part of what comes later goes to L2.
-struct PanelAsIs {
-  const float *panel, *later;
-  Vec At(int64_t i, int v) const {
-    PrefetchL1(panel + ((i + kAheadL1) * kTileVecs + v) * kLanes);
-    if (v == 0) PrefetchL2(later + i * kLine);
-    return Load(panel + (i * kTileVecs + v) * kLanes);
+// Where a tile's weights come from: a packed panel …
+template <class Sides>
+struct PackedPanel {
+  const char* at;
+  typename Sides::Vector At(LaneOfK k, int v) const {
+    PrefetchL1(reinterpret_cast<const float*>(at + (k.at(v) + kAheadL1 * kColumns) * Sides::kPackedBytes));
+    return Sides::Packed(at, k, v);
   }
 };
+// … lanes …
+template <class Sides>
+struct LanePanel {
+  const float* lanes;
+  typename Sides::Vector At(LaneOfK k, int v) const {
+    if (v % kVecsOfLine == 0) PrefetchL1(lanes + k.at(v) + kAheadL1 * kColumns);
+    return Sides::Load(lanes + k.at(v));
+  }
+};
+// … their difference …
+template <class Sides, class Minus>
 struct PanelDifference {
-  const float *panel, *minus;
+  PackedPanel<Sides> panel;
+  Minus minus;
+  typename Sides::Vector At(LaneOfK k, int v) const { return Sides::Sub(panel.At(k, v), minus.At(k, v)); }
+};
+// … which is kept for other tiles. Those fetch meanwhile into L2 a part of what comes later.
+template <class Sides, class Panel>
+struct KeptPanel {
+  Panel panel;
   float* kept;
-  Vec At(int64_t i, int v) const {
-    const int64_t at = (i * kTileVecs + v) * kLanes, ahead = at + kAheadL1 * kColumns;
-    PrefetchL1(panel + ahead), PrefetchL1(minus + ahead);
-    const Vec weights = Sub(Load(panel + at), Load(minus + at));
-    Store(kept + at, weights);
+  typename Sides::Vector At(LaneOfK k, int v) const {
+    const typename Sides::Vector weights = panel.At(k, v);
+    Sides::Store(kept + k.at(v), weights);
     return weights;
+  }
+};
+template <class Sides>
+struct PanelAndLater {
+  static constexpr int64_t kPanelStep = kColumns * Sides::kPackedBytes, kStep = kPanelStep < 64 ? kPanelStep : 64;
+  LanePanel<Sides> panel;
+  const char* later;
+  // For the tile of that number
+  PanelAndLater(const float* lanes, const char* panel_later, int64_t tile, int64_t length)
+      : panel{lanes}, later(tile < kPanelStep / kStep ? panel_later + tile * length * kStep : reinterpret_cast<const char*>(lanes)) {}
+  typename Sides::Vector At(LaneOfK k, int v) const {
+    if (v == 0) PrefetchL2(reinterpret_cast<const float*>(later + (k.i + k.u) * kStep));
+    return panel.At(k, v);
   }
 };
 
@@ -49,34 +91,32 @@ struct PairSums {
 
 // A left side as its tiles read it: tile by tile (ForTiles), and in a tile of R rows [length / kQuad][R][kQuad]. A tile is then one stream
 // of lines that are needed for a few steps each, and all rows of a step are at constant distances from one address. That leaves a core that
-// is shared with another thread fewer instructions to share, and less to keep in L1. Every other row is broadcast by the multiply-add
-// itself: all of them would need more loads than a CPU of two a cycle has.
+// is shared with another thread fewer instructions to share, and less to keep in L1.
 constexpr int64_t kQuad = 4;
 struct QuadRows {
   float* at;
-  int64_t rows, stride;  // a row's floats, up to whole vectors of any ISA
+  int64_t rows, stride;  // a row's lanes, up to whole vectors of any ISA
   float* Tile(int64_t first) const { return at + first * stride; }
 };
 
 // out[r] = from[r] + Σ a[r][i]·panel[i]
-template <int R, class Panel>
-void PairTile(const float* a, Panel panel, int64_t length, PairSums from, PairSums out) {
-  Vec sum[R][kTileVecs];
+template <class Sides, int R, class Panel>
+__attribute__((noinline)) void PairTile(const float* a, Panel panel, int64_t length, PairSums from, PairSums out) {
+  typename Sides::Vector sum[R][kTileVecs];
   VITRINE_UNROLL
   for (int r = 0; r < R; r++) {
     VITRINE_UNROLL
-    for (int v = 0; v < kTileVecs; v++) sum[r][v] = from.at != nullptr ? Load(from.at + r * from.stride + v * kLanes) : Zero();
+    for (int v = 0; v < kTileVecs; v++)
+      sum[r][v] = from.at != nullptr ? Sides::Load(from.at + r * from.stride + v * kLanes) : Sides::None();
   }
-  const auto step = [&](int64_t i, int64_t u) __attribute__((always_inline)) {
-    Vec weights[kTileVecs];
+  const auto step = [&](LaneOfK k) __attribute__((always_inline)) {
+    typename Sides::Vector weights[kTileVecs];
     VITRINE_UNROLL
-    for (int v = 0; v < kTileVecs; v++) weights[v] = panel.At(i + u, v);
+    for (int v = 0; v < kTileVecs; v++) weights[v] = panel.At(k, v);
     VITRINE_UNROLL
     for (int r = 0; r < R; r++) {
-      const float* value = a + r * kQuad + u;
       VITRINE_UNROLL
-      for (int v = 0; v < kTileVecs; v++)
-        sum[r][v] = r % 2 == 1 ? MulAddFrom(value, weights[v], sum[r][v]) : MulAdd(Set(*value), weights[v], sum[r][v]);
+      for (int v = 0; v < kTileVecs; v++) sum[r][v] = Sides::Step(a + r * kQuad + k.u, r, weights[v], sum[r][v]);
     }
   };
   int64_t i = 0;
@@ -84,102 +124,107 @@ void PairTile(const float* a, Panel panel, int64_t length, PairSums from, PairSu
   for (; i + kQuad <= length; i += kQuad, a += R * kQuad) {
     asm("" : "+r"(a));
     VITRINE_UNROLL
-    for (int u = 0; u < kQuad; u++) step(i, u);
+    for (int u = 0; u < kQuad; u++) step({i, u});
   }
   VITRINE_NO_UNROLL
-  for (int64_t u = 0; i + u < length; u++) step(i, u);
+  for (int64_t u = 0; i + u < length; u++) step({i, u});
   VITRINE_UNROLL
   for (int r = 0; r < R; r++) {
     VITRINE_UNROLL
-    for (int v = 0; v < kTileVecs; v++) Store(out.at + r * out.stride + v * kLanes, sum[r][v]);
+    for (int v = 0; v < kTileVecs; v++) Sides::Store(out.at + r * out.stride + v * kLanes, sum[r][v]);
   }
 }
 
-template <class Panel, int R = kTileRows>
+template <class Sides, class Panel, int R = kTileRows>
 void PairTileRows(int64_t rows, const float* a, Panel panel, int64_t length, PairSums from, PairSums out) {
   if (rows == R) {
-    PairTile<R>(a, panel, length, from, out);
+    PairTile<Sides, R>(a, panel, length, from, out);
   } else if constexpr (R > 1) {
-    PairTileRows<Panel, R - 1>(rows, a, panel, length, from, out);
+    PairTileRows<Sides, Panel, R - 1>(rows, a, panel, length, from, out);
   }
 }
 
-// The part of `later` that one of the tiles of a product fetches: lines, as many as its steps.
-inline const float* Part(const float* later, int64_t tile, int64_t length, const float* otherwise) {
-  return tile < kColumns / kLine ? later + tile * length * kLine : otherwise;
-}
-
-// All rows times a panel of `length`. `later`: another one, fetched meanwhile.
-void MultiplyPanel(QuadRows a, const float* panel, int64_t length, PairSums from, PairSums out, const float* later) {
+// All rows times a panel of lanes. `later`: another one, packed, fetched meanwhile.
+template <class Sides>
+void MultiplyLanes(QuadRows a, const float* lanes, int64_t length, PairSums from, PairSums out, const char* later) {
   int64_t tile = 0;
   ForTiles(0, a.rows, [&](int64_t row, int64_t count) {
-    PairTileRows(count, a.Tile(row), PanelAsIs{panel, Part(later, tile++, length, panel)}, length, from.From(row), out.From(row));
+    PairTileRows<Sides>(count, a.Tile(row), PanelAndLater<Sides>(lanes, later, tile++, length), length, from.From(row), out.From(row));
   });
 }
-// The same times panel − minus, which is kept for the tiles behind the first.
-void MultiplyDifference(QuadRows a, PanelDifference panel, int64_t length, PairSums from, PairSums out, const float* later) {
+// The same of a panel whose lanes the first tile makes and keeps
+template <class Sides, class Panel>
+void MultiplyMade(QuadRows a, Panel panel, float* kept, int64_t length, PairSums from, PairSums out, const char* later) {
   int64_t tile = -1;
   ForTiles(0, a.rows, [&](int64_t row, int64_t count) {
-    if (tile++ < 0) return PairTileRows(count, a.Tile(row), panel, length, from, out);
-    PairTileRows(count, a.Tile(row), PanelAsIs{panel.kept, Part(later, tile - 1, length, panel.kept)}, length, from.From(row),
-                 out.From(row));
+    const PairSums sums = from.From(row), to = out.From(row);
+    if (tile++ < 0) return PairTileRows<Sides>(count, a.Tile(row), KeptPanel<Sides, Panel>{panel, kept}, length, sums, to);
+    PairTileRows<Sides>(count, a.Tile(row), PanelAndLater<Sides>(kept, later, tile - 1, length), length, sums, to);
   });
 }
 
+template <class Sides>
 void AddSums(int64_t rows, PairSums x, PairSums y, PairSums out) {
   for (int64_t row = 0; row < rows; row++)
     for (int64_t n = 0; n < kColumns; n += kLanes)
-      Store(out.at + row * out.stride + n, Add(Load(x.at + row * x.stride + n), Load(y.at + row * y.stride + n)));
+      Sides::Store(out.at + row * out.stride + n,
+                   Sides::AddSums(Sides::Load(x.at + row * x.stride + n), Sides::Load(y.at + row * y.stride + n)));
 }
 
 // The scratch of a call, one thing after the other
 struct PairScratch {
-  QuadRows a11, a12, s4;     // [pairs, K/2], a row without partner before them
-  QuadRows a22, s1, s2, s3;  // [pairs, K/2]
-  float* t[2];               // differences of panels [K/2, kColumns]
+  QuadRows a11, a12, s4;     // [pairs, half of K], a row without partner before them
+  QuadRows a22, s1, s2, s3;  // [pairs, half of K]
+  float* t[2];               // differences of panels [half of K, kColumns]
+  float* widened;            // a panel [half of K, kColumns], where packed ones are no lanes
   float *left, *right;       // sums of both panels [rows + 1, kColumns], in the order of the rows of c
   float* u;                  // U, V [pairs, kColumns]
   int64_t bytes;
 
-  PairScratch(void* memory, int64_t half, int64_t rows) {
+  // length: lanes of half of K
+  PairScratch(void* memory, int64_t length, int64_t rows, bool widens) {
     int64_t floats = 0;
     const auto take = [&](int64_t count) {
       const int64_t at = floats;
       floats += RoundUp(count, kLine);
       return memory != nullptr ? static_cast<float*>(memory) + at : nullptr;
     };
-    const int64_t stride = RoundUp(half, kLine), pairs = rows / 2, second = pairs + rows % 2;
+    const int64_t stride = RoundUp(length, kLine), pairs = rows / 2, second = pairs + rows % 2;
     QuadRows* const with_alone[] = {&a11, &a12, &s4};
     QuadRows* const paired[] = {&a22, &s1, &s2, &s3};
     for (QuadRows* each : with_alone) *each = {take(second * stride), second, stride};
     for (QuadRows* each : paired) *each = {take(pairs * stride), pairs, stride};
-    for (float*& each : t) each = take(half * kColumns);
+    for (float*& each : t) each = take(length * kColumns);
+    widened = take(widens ? length * kColumns : 0);
     left = take((rows + 1) * kColumns), right = take((rows + 1) * kColumns);
     u = take(pairs * kColumns);
     bytes = floats * int64_t(sizeof(float));
   }
 };
 
-int64_t PairScratchBytes(int64_t k, int64_t rows) { return PairScratch(nullptr, k / 2, rows).bytes; }
+template <class Sides>
+int64_t PairScratchBytes(int64_t k, int64_t rows) {
+  return PairScratch(nullptr, k / 2 / Sides::kOfK, rows, !Sides::kPackedAreLanes).bytes;
+}
 
-// The floats of a row that become a vector; zeros beyond its end
-struct Columns {
+// Some lanes of a row
+struct LaneRange {
   int64_t begin, count;
-  Vec Of(const float* row) const { return count >= kLanes ? Load(row + begin) : LoadPart(row + begin, count); }
 };
 
-// values(row, columns, x): what N left sides have of a row. Four rows go abreast, as their neighbours are neighbours in a tile.
-template <int N, class Values>
+// values(row, lanes, x): what N left sides have of a row. Four rows go abreast, as their neighbours are neighbours in a tile.
+template <class Sides, int N, class Values>
 inline void LayQuads(const QuadRows (&to)[N], int64_t length, Values&& values) {
   ForTiles(0, to[0].rows, [&](int64_t first, int64_t rows) {
     for (int64_t row = 0; row < rows; row += kQuad) {
       const int64_t count = rows - row < kQuad ? rows - row : kQuad;
       for (int64_t i = 0; i < length; i += kLanes) {
-        Vec abreast[N][kQuad], x[N];
+        Vec abreast[N][kQuad];
+        typename Sides::Vector x[N];
         VITRINE_UNROLL
         for (int j = 0; j < kQuad; j++) {
-          if (j < count) values(first + row + j, Columns{i, length - i}, x);
-          VITRINE_EACH(N) abreast[m][j] = x[m];
+          if (j < count) values(first + row + j, LaneRange{i, length - i < kLanes ? length - i : kLanes}, x);
+          VITRINE_EACH(N) abreast[m][j] = Sides::Floats(x[m]);
         }
         VITRINE_EACH(N) StoreQuads(abreast[m], count, to[m].Tile(first) + i * rows + row * kQuad, rows * kQuad);
       }
@@ -187,24 +232,29 @@ inline void LayQuads(const QuadRows (&to)[N], int64_t length, Values&& values) {
   });
 }
 
+template <class Sides>
 void RunPairsOfPart(const GemmCall& gemm, PartOfK part, int64_t panel_count, void* memory) {
-  const int64_t rows = gemm.row_end - gemm.row_begin, pairs = rows / 2, half = part.length / 2, lda = gemm.lda;
+  using Dot = typename Sides::Dot;
+  const int64_t rows = gemm.row_end - gemm.row_begin, pairs = rows / 2, half = part.length / 2, length = half / Sides::kOfK;
   // A row without partner goes with the second rows, where C11 and C12 are computed: its sums are those of gemm.run.
   const int64_t alone = rows % 2;
-  const PairScratch scratch(memory, half, rows);
-  const float* a = static_cast<const float*>(gemm.a) + gemm.row_begin * lda + part.begin;
-  LayQuads<4>({scratch.a22, scratch.s1, scratch.s2, scratch.s3}, half, [=](int64_t pair, Columns of, Vec(&x)[4]) {
-    const float *first = a + (alone + 2 * pair) * lda, *second = first + lda;
-    const Vec a11 = of.Of(second), a21 = of.Of(first), a22 = of.Of(first + half), s1 = Add(a21, a22);
-    x[0] = a22, x[1] = s1, x[2] = Sub(s1, a11), x[3] = Sub(a11, a21);
+  const PairScratch scratch(memory, length, rows, !Sides::kPackedAreLanes);
+  const int64_t lda = gemm.lda;
+  const auto* a = static_cast<const typename Sides::Value*>(gemm.a) + gemm.row_begin * lda + part.begin;
+  using Vector = typename Sides::Vector;
+  const auto of = [](const typename Sides::Value* row, LaneRange lanes) { return Sides::Row(row, lanes.begin, lanes.count); };
+  LayQuads<Sides, 4>({scratch.a22, scratch.s1, scratch.s2, scratch.s3}, length, [=](int64_t pair, LaneRange lanes, Vector(&x)[4]) {
+    const auto *first = a + (alone + 2 * pair) * lda, *second = first + lda;
+    const Vector a11 = of(second, lanes), a21 = of(first, lanes), a22 = of(first + half, lanes), s1 = Sides::Add(a21, a22);
+    x[0] = a22, x[1] = s1, x[2] = Sides::Sub(s1, a11), x[3] = Sides::Sub(a11, a21);
   });
-  LayQuads<3>({scratch.a11, scratch.a12, scratch.s4}, half, [=](int64_t row, Columns of, Vec(&x)[3]) {
+  LayQuads<Sides, 3>({scratch.a11, scratch.a12, scratch.s4}, length, [=](int64_t row, LaneRange lanes, Vector(&x)[3]) {
     const bool paired = row >= alone;
-    const float* second = a + (paired ? 2 * row + 1 - alone : 0) * lda;
-    x[0] = of.Of(second), x[1] = x[2] = of.Of(second + half);
+    const auto* second = a + (paired ? 2 * row + 1 - alone : 0) * lda;
+    x[0] = of(second, lanes), x[1] = x[2] = of(second + half, lanes);
     if (!paired) return;
-    const float* first = second - lda;
-    x[2] = Sub(x[1], Sub(Add(of.Of(first), of.Of(first + half)), x[0]));
+    const auto* first = second - lda;
+    x[2] = Sides::Sub(x[1], Sides::Sub(Sides::Add(of(first, lanes), of(first + half, lanes)), x[0]));
   });
 
   // Row 0 of the sums is that of the row without partner, or of nothing.
@@ -214,33 +264,54 @@ void RunPairsOfPart(const GemmCall& gemm, PartOfK part, int64_t panel_count, voi
   const PairSums c11{scratch.left + kBoth, kBoth}, c12{scratch.right + kBoth, kBoth};
   const PairSums c11_all = c11.From(-alone), c12_all = c12.From(-alone);
 
-  const float* panels = static_cast<const float*>(gemm.panels) + part.begin * kColumns;
+  using Packed = PackedPanel<Sides>;
+  using Lanes = LanePanel<Sides>;
+  const auto multiply = [&](QuadRows left, Packed panel, PairSums from, PairSums out, Packed later) {
+    if constexpr (Sides::kPackedAreLanes) {
+      MultiplyLanes<Sides>(left, reinterpret_cast<const float*>(panel.at), length, from, out, later.at);
+    } else {
+      MultiplyMade<Sides>(left, panel, scratch.widened, length, from, out, later.at);
+    }
+  };
+  const auto multiply_difference = [&](QuadRows left, auto panel, float* kept, PairSums from, PairSums out, Packed later) {
+    MultiplyMade<Sides>(left, panel, kept, length, from, out, later.at);
+  };
+  constexpr int64_t kLaneBytes = kColumns * Sides::kPackedBytes;
+  const auto* panels = static_cast<const char*>(gemm.panels) + part.begin / Sides::kOfK * kLaneBytes;
   for (int64_t panel = gemm.panel_begin; panel < gemm.panel_end; panel++) {
-    const int64_t other = panel + panel_count / 2, panel_floats = gemm.k * kColumns;
-    const float *b11 = panels + panel * panel_floats, *b21 = b11 + half * kColumns;
-    const float *b12 = panels + other * panel_floats, *b22 = b12 + half * kColumns;
+    const int64_t other = panel + panel_count / 2, panel_bytes = gemm.k / Sides::kOfK * kLaneBytes;
+    const Packed b11{panels + panel * panel_bytes}, b21{b11.at + length * kLaneBytes};
+    const Packed b12{panels + other * panel_bytes}, b22{b12.at + length * kLaneBytes};
     const auto [t, t2] = scratch.t;
-    const float* next = b11 + panel_floats;
-    MultiplyPanel(scratch.a11, b11, half, none, c11_all, b12);
-    MultiplyDifference(scratch.s1, {b12, b11, t}, half, none, c22, b22);
-    MultiplyDifference(scratch.s2, {b22, t, t2}, half, c11, u, b21);
-    MultiplyPanel(scratch.a12, b21, half, c11_all, c11_all, b22);
-    AddSums(pairs, u, c22, c12);
-    if (alone == 1) TileRows<FloatGemmDot>(1, a, lda, b12, half, c12_all.at, kColumns);
-    MultiplyPanel(scratch.s4, b22, half, c12_all, c12_all, b12);
-    MultiplyDifference(scratch.s3, {b22, b12, t}, half, u, u, b21);
-    AddSums(pairs, c22, u, c22);
-    MultiplyDifference(scratch.a22, {b21, t2, t}, half, u, c21, next);
+    const Packed next{b11.at + panel_bytes};
+    multiply(scratch.a11, b11, none, c11_all, b12);
+    multiply_difference(scratch.s1, PanelDifference<Sides, Packed>{b12, b11}, t, none, c22, b22);
+    multiply_difference(scratch.s2, PanelDifference<Sides, Lanes>{b22, {t}}, t2, c11, u, b21);
+    multiply(scratch.a12, b21, c11_all, c11_all, b22);
+    AddSums<Sides>(pairs, u, c22, c12);
+    if (alone == 1) {
+      TileRows<Dot>(1, reinterpret_cast<const typename Dot::Left*>(a), lda / Dot::kUnit,
+                    reinterpret_cast<const typename Dot::Right*>(b12.at), half / Dot::kUnit,
+                    reinterpret_cast<typename Dot::Out*>(c12_all.at), kColumns);
+    }
+    multiply(scratch.s4, b22, c12_all, c12_all, b12);
+    multiply_difference(scratch.s3, PanelDifference<Sides, Packed>{b22, b12}, t, u, u, b21);
+    AddSums<Sides>(pairs, c22, u, c22);
+    multiply_difference(scratch.a22, PanelDifference<Sides, Lanes>{b21, {t2}}, t, u, c21, next);
     const int64_t skipped = (1 - alone) * kColumns;
-    FinishTile<FloatGemmDot, PlainFinish>(gemm, {scratch.left + skipped, gemm.row_begin, rows, panel});
-    FinishTile<FloatGemmDot, PlainFinish>(gemm, {scratch.right + skipped, gemm.row_begin, rows, other});
+    const auto finish = [&](const float* sums, int64_t of_panel) {
+      FinishTile<Dot, typename Sides::Finish>(gemm,
+                                              {reinterpret_cast<const typename Dot::Out*>(sums + skipped), gemm.row_begin, rows, of_panel});
+    };
+    finish(scratch.left, panel), finish(scratch.right, other);
   }
 }
 
+template <class Sides>
 void RunPairs(const PairCall& call) {
   if (call.gemm.row_end <= call.gemm.row_begin) return;
-  ForParts(call.gemm, FloatGemmDot::kLongestPart,
-           [&](PartOfK part, const GemmCall& gemm) { RunPairsOfPart(gemm, part, call.panel_count, call.scratch); });
+  ForParts(call.gemm, Sides::Dot::kLongestPart,
+           [&](PartOfK part, const GemmCall& gemm) { RunPairsOfPart<Sides>(gemm, part, call.panel_count, call.scratch); });
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include "../generic/gemm_bf16_storage.inl"
 #include "../generic/byte_dot.inl"
 #include "../generic/gemm_int8.inl"
+#include "../generic/gemm_int8_pairs.inl"
 #include "../generic/attention.inl"
 #include "../generic/class_attention.inl"
 #endif
@@ -37,7 +38,7 @@ const Kernels kTable = {
     .layer_norm = LayerNorm,
     .gemm = kGemm,
     .gemm_bf16 = kGemmBf16,
-    .gemm_int8 = kGemmInt8,
+    .gemm_int8 = kGemmInt8InPairs,
     .attention = kAttention,
     .attention_int16 = kAttention,
     .class_attention = kClassAttention,

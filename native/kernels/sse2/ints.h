@@ -20,6 +20,7 @@ inline IntVec MulInts(IntVec a, IntVec b) {  // the low 32 bits
 inline Vec ToFloats(IntVec x) { return _mm_cvtepi32_ps(x); }
 // The bits themselves
 inline IntVec BitsOfFloats(Vec x) { return _mm_castps_si128(x); }
+inline Vec FloatsOfBits(IntVec x) { return _mm_castsi128_ps(x); }
 inline IntVec XorInts(IntVec a, IntVec b) { return _mm_xor_si128(a, b); }
 // By lane, and by halves of lanes
 inline IntVec MaxInts(IntVec a, IntVec b) {
@@ -40,6 +41,15 @@ struct EvenOdd {
 inline EvenOdd SplitUnsigned(IntVec x) { return {_mm_and_si128(x, _mm_set1_epi32(0x00ff00ff)), _mm_srli_epi16(x, 8)}; }
 inline EvenOdd SplitSigned(IntVec x) { return {_mm_srai_epi16(_mm_slli_epi16(x, 8), 8), _mm_srai_epi16(x, 8)}; }
 inline IntVec MulAddInt16(IntVec a, IntVec b) { return _mm_madd_epi16(a, b); }
+inline IntVec AddInt16(IntVec a, IntVec b) { return _mm_add_epi16(a, b); }
+inline IntVec SubInt16(IntVec a, IntVec b) { return _mm_sub_epi16(a, b); }
+// 2·kLanes bytes: those of each four as SplitUnsigned has them, 0 and 2 in a lane, then 1 and 3
+inline IntVec LoadBytePairs(const uint8_t* p) {
+  const __m128i words = _mm_unpacklo_epi8(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)), _mm_setzero_si128());
+  return _mm_shufflehi_epi16(_mm_shufflelo_epi16(words, 0xd8), 0xd8);
+}
+// GCC would add what one loop adds to a sum in another order, and run out of registers.
+__attribute__((always_inline)) inline void KeepOrder(IntVec& x) { asm("" : "+x"(x)); }
 
 // kLanes bf16 as floats
 inline Vec LoadBf16(const uint16_t* p) {
