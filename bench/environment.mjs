@@ -40,7 +40,7 @@ export function microarchitecture(cpuinfo) {
   }
   if (vendor !== 'AuthenticAMD') return null
   const within = (from, to) => model >= from && model <= to
-  if (family === 25) return within(0x10, 0x1f) || within(0x60, 0x7f) || within(0xa0, 0xaf) ? 'Zen 4' : null
+  if (family === 25) return within(0x10, 0x1f) || within(0x60, 0x7f) || within(0xa0, 0xaf) ? 'Zen 4' : 'Zen 3'
   return family === 26 ? 'Zen 5' : null
 }
 

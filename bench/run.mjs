@@ -69,11 +69,12 @@ const graphSources = () =>
     .filter((file) => file.endsWith('.js'))
     .map((file) => `../dist/onnx/${file}`)
 
-/** Precisions that this CPU has no instruction for, where that can be measured. */
-async function emulated() {
+/** Precisions that this CPU has no instruction for, and whether that for bytes saturates, where it can be measured. */
+async function limits() {
   const peak = preparePeak(cache, 1)
   await peak.measure?.()
-  return peak.gops ? ['bf16', 'int8'].filter((precision) => !peak.gops[precision]) : []
+  if (!peak.gops) return {}
+  return { emulated: ['bf16', 'int8'].filter((precision) => !peak.gops[precision]), saturates: peak.by.int8 === 'VPMADDUBSW' }
 }
 
 /** One model with one number of threads: every peer opened, compared, timed in turns. */
@@ -112,7 +113,7 @@ async function benchModel(name, threads, { options, peers: wanted, peak, yardsti
 async function main() {
   const options = readOptions(process.argv.slice(2), Object.keys(shapes), Object.keys(knownPeers))
   mkdirSync(cache, { recursive: true })
-  const { run: peers, left } = choosePeers(options.only, options.pythons, await emulated())
+  const { run: peers, left } = choosePeers(options.only, options.pythons, await limits())
   for (const { name, why } of left) say(`without ${name}: ${why}`)
   install()
   mkdirSync(here('results'), { recursive: true })
@@ -143,7 +144,7 @@ async function main() {
     const { gops, by, missing } = peak
     peaks.push({ threads, gops, by, missing, yardstick: yardstick && { name: yardstick.name, cells: yardstick.cells } })
   }
-  const about = peers.map(({ name, precision, peak }) => ({ name, precision, peak }))
+  const about = peers.map(({ name, precision, peak, note }) => ({ name, precision, peak, note }))
   const results = { environment: machine, options, versions, isa, peers: about, left, peaks, models, others, loadAtEnd: os.loadavg() }
   const file = here(join('results', `${machine.date.replace(/[:.]/g, '-')}.json`))
   writeFileSync(file, report(results, 'json'))

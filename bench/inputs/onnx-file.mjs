@@ -4,9 +4,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { quantiseProducts } from './onnx-int8.mjs'
 
-/** What the peers open: `cls.onnx` gives the vector alone; `onnx/model.onnx` is what transformers.js expects of a model folder. */
+/**
+ * What the peers open: `cls.onnx` gives the vector alone, with int8 products of weights up to 127 or, for CPUs that would saturate, 64;
+ * `onnx/model.onnx` is what transformers.js expects of a model folder.
+ */
 const files = [
-  { path: 'cls.onnx', output: 'cls', pool: 'cls', int8: 'cls-int8.onnx' },
+  { path: 'cls.onnx', output: 'cls', pool: 'cls', int8: { 'cls-int8.onnx': 127, 'cls-int8-reduced.onnx': 64 } },
   { path: join('onnx', 'model.onnx'), output: 'last_hidden_state', pool: 'tokens' },
 ]
 
@@ -27,7 +30,7 @@ export async function writeOnnxFiles(folder, lib) {
       for (const weight of graph.weights) bytes.set(weight, { raw: await reader.bytes(weight) })
       const message = modelMessage(graph, (weight) => bytes.get(weight), { producerVersion: version })
       write(path, message)
-      if (int8) write(int8, quantiseProducts(message))
+      for (const [file, largest] of Object.entries(int8 ?? {})) write(file, quantiseProducts(message, largest))
     }
   } finally {
     await reader.close()

@@ -5,14 +5,14 @@
 const INT8 = 3
 const FLOAT = 1
 
-/** [K, N] fp32 → int8 with one scale a column, max |w| / 127. */
-function quantiseColumns(raw, [inner, columns]) {
+/** [K, N] fp32 → int8 with one scale a column, max |w| / `largest`. */
+function quantiseColumns(raw, [inner, columns], largest) {
   const values = new Float32Array(raw.buffer, raw.byteOffset, raw.byteLength / 4)
   const scales = new Float32Array(columns)
   for (let k = 0; k < inner; k++) {
     for (let n = 0; n < columns; n++) scales[n] = Math.max(scales[n], Math.abs(values[k * columns + n]))
   }
-  for (let n = 0; n < columns; n++) scales[n] = scales[n] > 0 ? scales[n] / 127 : 1
+  for (let n = 0; n < columns; n++) scales[n] = scales[n] > 0 ? scales[n] / largest : 1
   const quantised = new Int8Array(values.length)
   for (let k = 0; k < inner; k++) {
     for (let n = 0; n < columns; n++) quantised[k * columns + n] = Math.round(values[k * columns + n] / scales[n])
@@ -22,8 +22,11 @@ function quantiseColumns(raw, [inner, columns]) {
 
 const bytes = (array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
 
-/** `message`: a ModelProto as lib/onnx/proto.ts makes it, weights inside, fp32. → the same model with int8 products. */
-export function quantiseProducts(message) {
+/**
+ * `message`: a ModelProto as lib/onnx/proto.ts makes it, weights inside, fp32. → the same model with int8 products of weights up to `largest`:
+ * 127, or 64 as quantize_dynamic(reduce_range=True) has them.
+ */
+export function quantiseProducts(message, largest = 127) {
   const weights = new Map(message.graph.initializer.map((tensor) => [tensor.name, tensor]))
   const initializer = new Map(weights)
   const inputs = new Map() // float value → its quantised form, shared by q, k and v
@@ -39,7 +42,7 @@ export function quantiseProducts(message) {
   const weight = (name) => {
     const { dims, rawData } = weights.get(name)
     if (initializer.delete(name)) {
-      const { quantised, scales } = quantiseColumns(rawData, dims)
+      const { quantised, scales } = quantiseColumns(rawData, dims, largest)
       const zeros = new Int8Array(dims[1])
       const tensors = { quantized: [INT8, dims, quantised], scale: [FLOAT, [dims[1]], scales], zero_point: [INT8, [dims[1]], zeros] }
       for (const [part, [dataType, shape, array]] of Object.entries(tensors)) {

@@ -14,7 +14,8 @@ const torch = (precision, backend, python, needed) => ({
 /**
  * precision: which peak its share is of (`peak`, where that is another), and which peers it is compared with.
  * file, args: run by Node, or by the interpreter that the option `python` names, which must have the packages `needs`.
- * env: added to the environment. extra: measured only when --only names it.
+ * env: added to the environment. extra: measured only when --only names it. reduced: its arguments where sums of two products of bytes
+ * saturate.
  */
 const table = {
   vitrine: { precision: 'fp32', file: 'vitrine.mjs', args: ['fp32'] },
@@ -22,7 +23,7 @@ const table = {
   'vitrine-int8': { precision: 'int8', file: 'vitrine.mjs', args: ['int8'] },
   'vitrine-avx2': { precision: 'fp32', peak: 'fp32-avx2', file: 'vitrine.mjs', args: ['fp32'], env: { VITRINE_ISA: 'avx2' }, extra: true },
   'onnxruntime-node': { precision: 'fp32', file: 'onnxruntime-node.mjs', args: ['cls.onnx'] },
-  'onnxruntime-node-int8': { precision: 'int8', file: 'onnxruntime-node.mjs', args: ['cls-int8.onnx'] },
+  'onnxruntime-node-int8': { precision: 'int8', file: 'onnxruntime-node.mjs', args: ['cls-int8.onnx'], reduced: ['cls-int8-reduced.onnx'] },
   'transformers.js': { precision: 'fp32', file: 'transformersjs.mjs', args: [] },
   openvino: { precision: 'fp32', file: 'openvino_peer.py', args: ['fp32'], python: 'python', needs: ['openvino'] },
   'openvino-bf16': { precision: 'bf16', file: 'openvino_peer.py', args: ['bf16'], python: 'python', needs: ['openvino'] },
@@ -48,9 +49,9 @@ function missingPackages(python, needs) {
 /**
  * → { run: peers to measure, left: [{ name, why }] }. Without `only` (names), all but the extra ones, and left out is what Python lacks and
  * others in a precision of `emulated`, which this CPU has no instruction for: they take minutes an image. What `only` names must be there,
- * or this throws.
+ * or this throws. `saturates`: what this CPU has for products of bytes adds two of them in int16.
  */
-export function choosePeers(only, pythons, emulated = []) {
+export function choosePeers(only, pythons, { emulated = [], saturates = false } = {}) {
   const run = []
   const left = []
   for (const name of only ?? Object.keys(peers).filter((peer) => !peers[peer].extra)) {
@@ -63,7 +64,7 @@ export function choosePeers(only, pythons, emulated = []) {
     if (!only && !isOurs(peer) && emulated.includes(peer.precision)) why ??= `this CPU has no instruction for dots of ${peer.precision}`
     if (why && only) throw new Error(`${name}: ${why}`)
     if (why) left.push({ name, why })
-    else run.push({ ...peer, interpreter })
+    else run.push({ ...peer, interpreter, ...(saturates && peer.reduced ? { args: peer.reduced, note: 'weights of 7 bits' } : {}) })
   }
   return { run, left }
 }

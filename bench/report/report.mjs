@@ -68,7 +68,7 @@ function peakText({ threads, gops, by, missing }) {
 }
 
 function conditions(results) {
-  const { environment: machine, options, versions, isa, peaks, models, others, left } = results
+  const { environment: machine, options, versions, isa, peers, peaks, models, others, left } = results
   const loads = (list) => list.map((load) => load.toFixed(2)).join(' ')
   return [
     `${machine.cpu}${machine.microarchitecture ? ` (${machine.microarchitecture})` : ''}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}, Node ${machine.node}, ${machine.date}`,
@@ -78,6 +78,7 @@ function conditions(results) {
     `minima over ${options.rounds} rounds; milliseconds per image (share of the peak of the same precision: nominal operations / time / peak)`,
     ...peaks.map(peakText),
     `load average ${loads(machine.load)} at the start, ${loads(results.loadAtEnd)} at the end; other processes used ${(100 * others).toFixed(1)} % of the CPUs`,
+    ...peers.filter(({ note }) => note).map(({ name, note }) => `${name}: ${note}`),
     ...left.map(({ name, why }) => `not measured: ${name} (${why})`),
     ...models.map(({ name, threads, agreement }) => {
       const pairs = agreement.map(({ peers, distance }) => `${peers[1]} ${distance.toExponential(1)}`)

@@ -12,8 +12,10 @@ import { ortLibrary } from '../support/ort'
 import { Random } from '../support/seed'
 import { load } from './support'
 
-type Model = Message<never> & { graph: { node: { opType: string; input: string[] }[]; initializer: { name: string }[] } }
-let quantiseProducts: (message: object) => Model
+type Model = Message<never> & {
+  graph: { node: { opType: string; input: string[] }[]; initializer: { name: string; rawData: Uint8Array }[] }
+}
+let quantiseProducts: (message: object, largest?: number) => Model
 beforeAll(async () => {
   quantiseProducts = (await load<{ quantiseProducts: typeof quantiseProducts }>('inputs/onnx-int8.mjs')).quantiseProducts
 })
@@ -44,6 +46,14 @@ test.skipIf(!ortLibrary)('dynamic int8 of every linear layer', async () => {
   expect(products.length).toBe(6 * spec.blocks.length)
   expect(count(narrow, 'MatMulInteger')).toBe(products.length)
   expect(count(narrow, 'DynamicQuantizeLinear')).toBe(new Set(products.map(({ input }) => input[0])).size)
+
+  const largest = (message: Model) =>
+    Math.max(
+      ...message.graph.initializer
+        .filter(({ name }) => name.endsWith('_quantized'))
+        .flatMap(({ rawData }) => [...new Int8Array(rawData.buffer, rawData.byteOffset, rawData.byteLength)].map(Math.abs)),
+    )
+  expect([largest(narrow), largest(quantiseProducts(exact, 64))]).toEqual([127, 64]) // 2·255·64 fits int16
 
   const [height, width] = [spec.position!.gridHeight * spec.patchHeight, spec.position!.gridWidth * spec.patchWidth]
   const input = new Tensor('float32', new Random(5).floats(2 * 3 * height * width), [2, 3, height, width])
