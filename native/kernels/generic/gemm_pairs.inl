@@ -24,12 +24,13 @@ namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kLine = 64 / int64_t(sizeof(float));  // of the cache
-constexpr int kVecsOfLine = kLine / kLanes;
 
 // Lane i + u of k; u is known where this is compiled.
 struct LaneOfK {
   int64_t i, u;
   int64_t at(int v) const { return ((i + u) * kTileVecs + v) * kLanes; }
+  // Whether its v-th vector is the first on a line, if lanes have so many bytes
+  bool BeginsLine(int v, int64_t bytes) const { return (u * kTileVecs + v) * kLanes * bytes % 64 == 0; }
 };
 
 // Where a tile's weights come from: a packed panel …
@@ -37,7 +38,8 @@ template <class Sides>
 struct PackedPanel {
   const char* at;
   typename Sides::Vector At(LaneOfK k, int v) const {
-    PrefetchL1(reinterpret_cast<const float*>(at + (k.at(v) + kAheadL1 * kColumns) * Sides::kPackedBytes));
+    if (k.BeginsLine(v, Sides::kPackedBytes))
+      PrefetchL1(reinterpret_cast<const float*>(at + (k.at(v) + kAheadL1 * kColumns) * Sides::kPackedBytes));
     return Sides::Packed(at, k, v);
   }
 };
@@ -46,7 +48,7 @@ template <class Sides>
 struct LanePanel {
   const float* lanes;
   typename Sides::Vector At(LaneOfK k, int v) const {
-    if (v % kVecsOfLine == 0) PrefetchL1(lanes + k.at(v) + kAheadL1 * kColumns);
+    if (k.BeginsLine(v, sizeof(float))) PrefetchL1(lanes + k.at(v) + kAheadL1 * kColumns);
     return Sides::Load(lanes + k.at(v));
   }
 };
@@ -77,7 +79,7 @@ struct PanelAndLater {
   PanelAndLater(const float* lanes, const char* panel_later, int64_t tile, int64_t length)
       : panel{lanes}, later(tile < kPanelStep / kStep ? panel_later + tile * length * kStep : reinterpret_cast<const char*>(lanes)) {}
   typename Sides::Vector At(LaneOfK k, int v) const {
-    if (v == 0) PrefetchL2(reinterpret_cast<const float*>(later + (k.i + k.u) * kStep));
+    if (v == 0 && k.u * kStep % 64 == 0) PrefetchL2(reinterpret_cast<const float*>(later + (k.i + k.u) * kStep));
     return panel.At(k, v);
   }
 };

@@ -98,7 +98,8 @@ VITRINE_INLINE void MultiplyTile(const typename Dot::Left* a, int64_t lda, const
     VITRINE_UNROLL
     for (int v = 0; v < V; v++) {
       weights[v] = Dot::Weights(panel + (i * V + v) * kLanes);
-      PrefetchL1(reinterpret_cast<const float*>(panel + ((i + kAheadL1) * V + v) * kLanes));
+      if (v * kLanes * int64_t(sizeof(*panel)) % 64 == 0)
+        PrefetchL1(reinterpret_cast<const float*>(panel + ((i + kAheadL1) * V + v) * kLanes));
     }
     VITRINE_UNROLL
     for (int r = 0; r < R; r++) {
