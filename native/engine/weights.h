@@ -99,7 +99,7 @@ struct LoadProgress {
 };
 
 // Every change of the bytes that are packed, or of where they lie, makes it larger: entries of the packed cache carry it.
-constexpr int kPackingVersion = 6;
+constexpr int kPackingVersion = 7;
 
 // From the cache where it has these weights; else reads and packs, and gives the cache what it had not. On every thread of the team.
 // ERR_ABORTED soon after *cancelled.
