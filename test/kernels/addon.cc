@@ -30,25 +30,9 @@ Napi::Value RunGemm(const Napi::CallbackInfo& info) {
   const auto bias = PackVector(order, call.Copy("bias"), call.Slack()), scale = PackVector(order, call.Copy("scale"), call.Slack());
   const auto panels = PackWeights(gemm, order, w->data(), k);
   const int64_t panel_count = int64_t(order.size()) / gemm.columns;
-  const GemmCall product{.a = a->data(),
-                         .lda = call.Int("lda"),
-                         .a_scale = nullptr,
-                         .a_zero = nullptr,
-                         .panels = panels->data(),
-                         .column_scale = nullptr,
-                         .column_sum = nullptr,
-                         .bias = Data(bias),
-                         .scale = Data(scale),
-                         .c = c->data(),
-                         .c_number = Number::kF32,
-                         .ldc = call.Int("ldc"),
-                         .k = k,
-                         .row_begin = call.Int("rowBegin"),
-                         .row_end = call.Int("rowEnd"),
-                         .panel_begin = PanelBegin(call),
-                         .panel_end = PanelEnd(call, panel_count),
-                         .epilogue = epilogue,
-                         .activation = Activation(call.Int("activation"))};
+  GemmCall product = ProductOf(call, panel_count);
+  product.a = a->data(), product.panels = panels->data(), product.c = c->data();
+  product.bias = Data(bias), product.scale = Data(scale), product.c_number = Number::kF32;
   Multiply(call, gemm, product, panel_count);
   return Result(info, *c, "c");
 }

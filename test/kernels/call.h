@@ -63,10 +63,15 @@ inline Napi::Value Widened(const Napi::CallbackInfo& info, Words& words, const c
   return array;
 }
 
-// Which panels a product computes: all, in pairs all of the first half
-inline int64_t PanelBegin(const Call& call) { return call.Has("panelBegin") ? call.Int("panelBegin") : 0; }
-inline int64_t PanelEnd(const Call& call, int64_t panel_count) {
-  return call.Has("panelEnd") ? call.Int("panelEnd") : panel_count / (call.Has("pairs") ? 2 : 1);
+// A product but for its operands: of all panels, in pairs of all of the first half, where the call does not say which.
+inline GemmCall ProductOf(const Call& call, int64_t panel_count) {
+  GemmCall product{};
+  product.lda = call.Int("lda"), product.ldc = call.Int("ldc"), product.k = call.Int("k");
+  product.row_begin = call.Int("rowBegin"), product.row_end = call.Int("rowEnd");
+  product.panel_begin = call.Has("panelBegin") ? call.Int("panelBegin") : 0;
+  product.panel_end = call.Has("panelEnd") ? call.Int("panelEnd") : panel_count / (call.Has("pairs") ? 2 : 1);
+  product.epilogue = Epilogue(call.Int("epilogue")), product.activation = Activation(call.Int("activation"));
+  return product;
 }
 
 // run, or run_pairs with guarded scratch

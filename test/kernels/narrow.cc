@@ -77,25 +77,14 @@ Napi::Value RunNarrowGemm(const Napi::CallbackInfo& info) {
     c_floats = call.Copy("c");
   }
   const auto panel_count = int64_t(order.size() / columns);
-  const GemmCall product{.a = a,
-                         .lda = call.Int("lda"),
-                         .a_scale = Data(a_scale),
-                         .a_zero = a_zero ? a_zero->data() : nullptr,
-                         .panels = panels.data(),
-                         .column_scale = bytes ? column_scale.data() : nullptr,
-                         .column_sum = bytes ? column_sum.data() : nullptr,
-                         .bias = Data(bias),
-                         .scale = Data(scale),
-                         .c = narrow_c ? static_cast<void*>(c_words->data()) : c_floats->data(),
-                         .c_number = narrow_c ? Number::kBf16 : Number::kF32,
-                         .ldc = call.Int("ldc"),
-                         .k = k,
-                         .row_begin = call.Int("rowBegin"),
-                         .row_end = call.Int("rowEnd"),
-                         .panel_begin = PanelBegin(call),
-                         .panel_end = PanelEnd(call, panel_count),
-                         .epilogue = epilogue,
-                         .activation = Activation(call.Int("activation"))};
+  GemmCall product = ProductOf(call, panel_count);
+  product.a = a, product.panels = panels.data(), product.bias = Data(bias), product.scale = Data(scale);
+  if (bytes) {
+    product.a_scale = Data(a_scale), product.a_zero = a_zero->data();
+    product.column_scale = column_scale.data(), product.column_sum = column_sum.data();
+  }
+  product.c = narrow_c ? static_cast<void*>(c_words->data()) : c_floats->data();
+  product.c_number = narrow_c ? Number::kBf16 : Number::kF32;
   Multiply(call, gemm, product, panel_count);
   return narrow_c ? Widened(info, *c_words, "c") : Result(info, *c_floats, "c");
 }

@@ -1,5 +1,5 @@
 // gemm.h's run_pairs: products of pairs of rows by one level of Strassen's algorithm. Before it: gemm.inl, whose epilogues finish the sums;
-// after it: gemm_float.inl, gemm_bf16_storage.inl and gemm_int8.inl, which say what is multiplied.
+// after it: gemm_float.inl, gemm_bf16_storage.inl and gemm_int8_pairs.inl, which say what is multiplied.
 //
 // A pair of rows has quarters A11 and A12, the halves of its second row, and A21 and A22, those of its first; a pair of panels B11 over B21
 // and, half of all panels further, B12 over B22. (Of a part of k where there are several: gemm.inl.) Winograd's form needs 7 products of
