@@ -202,8 +202,14 @@ export const standIns = kernels.standIns().filter((isa) => isa.supported && isa.
 export const panelsOf = (isa: Isa, n: number, epilogue: Epilogue): number =>
   Math.ceil((epilogue === Epilogue.Glu ? n / 2 : n) / panelWidth(isa, epilogue))
 
-/** c of a product computed in four calls: cut at a row and at one of `panels`, in no order. */
-export function inFourCalls(isa: Isa, call: GemmCall, row: number, panel: number, panels: number): Float32Array {
+/** c of a product computed by `run` in four calls: cut at a row and at one of `panels`, in no order. */
+export function inFourCalls<C extends GemmCall | NarrowGemmCall>(
+  run: (call: C) => Float32Array,
+  call: C,
+  row: number,
+  panel: number,
+  panels: number,
+): Float32Array {
   let c = call.c
   for (const [rowBegin, rowEnd] of [
     [call.rowBegin, row],
@@ -213,7 +219,7 @@ export function inFourCalls(isa: Isa, call: GemmCall, row: number, panel: number
       [panel, panels],
       [0, panel],
     ] as const)
-      c = kernels.gemm(isa.name, { ...call, c, rowBegin, rowEnd, panelBegin, panelEnd })
+      c = run({ ...call, c, rowBegin, rowEnd, panelBegin, panelEnd })
   return c
 }
 

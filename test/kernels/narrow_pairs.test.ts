@@ -1,9 +1,10 @@
 // run_pairs of gemm_bf16 and gemm_int8, where they have it: bytes give the bits of run, weights stored as bf16 what the reference gives.
 import { describe, expect, test } from 'vitest'
 import { Random } from '../support/seed'
-import { expectSameBits, expectWithin, norm, reduction } from '../support/tolerance'
-import { Activation, Epilogue, type Isa, isas, kernels, type NarrowGemmCall, panelWidth } from './kernels'
+import { expectSameBits, expectWithin } from '../support/tolerance'
+import { Activation, Epilogue, type Isa, inFourCalls, isas, kernels, type NarrowGemmCall, panelWidth } from './kernels'
 import { byteCall, inside, type Kind, kinds, pairCall } from './narrow_calls'
+import { pairBound } from './pair_bound'
 
 /** Columns of 2·`half` panels, less `missing` in the last one. */
 const columns = (isa: Isa, half: number, missing: number, { epilogue }: Kind) => 2 * half * panelWidth(isa, epilogue) - missing
@@ -63,16 +64,7 @@ describe.each(isas.filter((isa) => isa.bytePairs))('bytes in pairs on $name', (i
       const call: NarrowGemmCall = { ...byteCall(random, { m, n: columns(isa, half, 1, kind), k: 72 }, kind), pairs: true }
       const whole = kernels.narrowGemm(isa.name, call)
       const [row, panel] = [random.int(1, m), random.int(1, half)]
-      let c = call.c
-      for (const rows of [
-        { rowBegin: row, rowEnd: m },
-        { rowBegin: 0, rowEnd: row },
-      ])
-        for (const panels of [
-          { panelBegin: panel, panelEnd: half },
-          { panelBegin: 0, panelEnd: panel },
-        ])
-          c = kernels.narrowGemm(isa.name, { ...call, c, ...rows, ...panels })
+      const c = inFourCalls((part) => kernels.narrowGemm(isa.name, part), call, row, panel, half)
       expectSameBits(c, whole, `split at row ${row}, panel ${panel}`, random.seed)
     }
   })
@@ -95,14 +87,9 @@ describe.each(isas.filter((isa) => isa.bytePairs))('bytes in pairs on $name', (i
 })
 
 describe.each(isas.filter((isa) => isa.narrowPairs))('weights stored as bf16 in pairs on $name', (isa) => {
-  /** As of floats in pairs: gemm_pairs.test.ts. */
   const bound = (call: ReturnType<typeof pairCall>, expected: Float32Array) => {
-    const rows = Math.max(...Array.from({ length: call.rowEnd }, (_, row) => norm(call.a, row * call.lda, call.k)))
-    const weights = Math.max(...Array.from({ length: call.n }, (_, column) => norm(call.w, column * call.k, call.k)))
-    const sum = reduction(call.k, 16 * rows * weights)
-    const factor = call.epilogue === Epilogue.Glu ? 1.2 * (rows * weights + 1) : Math.max(1.2, ...(call.scale ?? []).map(Math.abs))
     const rounding = call.cNumber === 1 ? 2 ** -7 : 1e-6
-    return (i: number) => factor * sum + rounding * (Math.abs(expected[i]!) + 0.05)
+    return pairBound(call, expected, rounding, 0.05 * rounding)
   }
   const compare = (call: ReturnType<typeof pairCall>, n: number, seed: number) => {
     const expected = inside(kernels.narrowGemm('reference', call), n, call)

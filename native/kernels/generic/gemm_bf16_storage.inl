@@ -12,7 +12,6 @@ struct StoredBf16Dot : FloatGemmDot {
 struct StoredBf16Sides : FloatSides {
   using Dot = StoredBf16Dot;
   static constexpr int64_t kPackedBytes = 2;
-  static constexpr bool kPackedAreLanes = false;
   static Vec Packed(const char* panel, LaneOfK k, int v) { return LoadBf16(reinterpret_cast<const uint16_t*>(panel) + k.at(v)); }
 };
 

@@ -16,12 +16,13 @@ struct FloatSides {
   using Value = float;
   using Vector = Vec;
   static constexpr int64_t kOfK = 1, kPackedBytes = 4;
-  static constexpr bool kPackedAreLanes = true;
   static Vec None() { return Zero(); }
   static Vec Load(const float* p) { return VITRINE_ISA_NAMESPACE::Load(p); }
   static void Store(float* p, Vec x) { VITRINE_ISA_NAMESPACE::Store(p, x); }
   static Vec Floats(Vec x) { return x; }
-  static Vec Row(const float* row, int64_t lane, int64_t n) { return n == kLanes ? Load(row + lane) : LoadPart(row + lane, n); }
+  static Vec Row(const float* row, LaneRange lanes) {
+    return lanes.count == kLanes ? Load(row + lanes.begin) : LoadPart(row + lanes.begin, lanes.count);
+  }
   static Vec Packed(const char* panel, LaneOfK k, int v) { return Load(reinterpret_cast<const float*>(panel) + k.at(v)); }
   static Vec Add(Vec a, Vec b) { return VITRINE_ISA_NAMESPACE::Add(a, b); }
   static Vec Sub(Vec a, Vec b) { return VITRINE_ISA_NAMESPACE::Sub(a, b); }

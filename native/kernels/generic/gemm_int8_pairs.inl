@@ -12,15 +12,15 @@ struct ByteSides {
   using Value = uint8_t;
   using Vector = IntVec;
   static constexpr int64_t kOfK = 2, kPackedBytes = 2;
-  static constexpr bool kPackedAreLanes = false;
   static IntVec None() { return SetInts(0); }
   static IntVec Load(const float* p) { return LoadInts(p); }
   static void Store(float* p, IntVec x) { StoreInts(p, x); }
   static Vec Floats(IntVec x) { return FloatsOfBits(x); }
-  static IntVec Row(const uint8_t* row, int64_t lane, int64_t n) {
-    if (n == kLanes) return LoadBytePairs(row + lane * kOfK);
+  static IntVec Row(const uint8_t* row, LaneRange lanes) {
+    row += lanes.begin * kOfK;
+    if (lanes.count == kLanes) return LoadBytePairs(row);
     uint8_t bytes[kLanes * kOfK] = {};
-    __builtin_memcpy(bytes, row + lane * kOfK, size_t(n * kOfK));
+    __builtin_memcpy(bytes, row, size_t(lanes.count * kOfK));
     return LoadBytePairs(bytes);
   }
   static IntVec Packed(const char* panel, LaneOfK k, int v) {

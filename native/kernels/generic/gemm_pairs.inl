@@ -12,9 +12,9 @@
 // Both sides are multiplied in lanes of 32 bits. What they hold says Sides:
 //   Dot, Finish           of gemm.inl
 //   Value, kOfK           what a row of a has, and how many of them make a lane
-//   kPackedBytes          how many bytes a lane has in a packed panel; kPackedAreLanes: 4, and the same
+//   kPackedBytes          how many bytes a lane has in a packed panel; 4: the lane itself
 //   Vector                kLanes lanes, or sums; Load and Store them, None is 0, Floats are their bits
-//   Row(row, lane, n)     n ≤ kLanes lanes of a row of a, zeros beyond
+//   Row(row, lanes)       a vector of lanes of a row of a, zeros behind the last
 //   Packed(panel, k, v)   the v-th vector of a packed panel at lane k
 //   Add, Sub, AddSums     of lanes, and of sums
 //   Step(at, r, w, sum)   sum + w · the lane at `at`, which is of the r-th row of a tile
@@ -24,6 +24,14 @@ namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kLine = 64 / int64_t(sizeof(float));  // of the cache
+
+template <class Sides>
+constexpr bool kPackedAreLanes = Sides::kPackedBytes == sizeof(float);
+
+// Lanes of a row, a vector at most
+struct LaneRange {
+  int64_t begin, count;
+};
 
 // Lane i + u of k; u is known where this is compiled.
 struct LaneOfK {
@@ -206,13 +214,8 @@ struct PairScratch {
 
 template <class Sides>
 int64_t PairScratchBytes(int64_t k, int64_t rows) {
-  return PairScratch(nullptr, k / 2 / Sides::kOfK, rows, !Sides::kPackedAreLanes).bytes;
+  return PairScratch(nullptr, k / 2 / Sides::kOfK, rows, !kPackedAreLanes<Sides>).bytes;
 }
-
-// Some lanes of a row
-struct LaneRange {
-  int64_t begin, count;
-};
 
 // values(row, lanes, x): what N left sides have of a row. Four rows go abreast, as their neighbours are neighbours in a tile.
 template <class Sides, int N, class Values>
@@ -240,23 +243,23 @@ void RunPairsOfPart(const GemmCall& gemm, PartOfK part, int64_t panel_count, voi
   const int64_t rows = gemm.row_end - gemm.row_begin, pairs = rows / 2, half = part.length / 2, length = half / Sides::kOfK;
   // A row without partner goes with the second rows, where C11 and C12 are computed: its sums are those of gemm.run.
   const int64_t alone = rows % 2;
-  const PairScratch scratch(memory, length, rows, !Sides::kPackedAreLanes);
+  const PairScratch scratch(memory, length, rows, !kPackedAreLanes<Sides>);
   const int64_t lda = gemm.lda;
   const auto* a = static_cast<const typename Sides::Value*>(gemm.a) + gemm.row_begin * lda + part.begin;
   using Vector = typename Sides::Vector;
-  const auto of = [](const typename Sides::Value* row, LaneRange lanes) { return Sides::Row(row, lanes.begin, lanes.count); };
   LayQuads<Sides, 4>({scratch.a22, scratch.s1, scratch.s2, scratch.s3}, length, [=](int64_t pair, LaneRange lanes, Vector(&x)[4]) {
     const auto *first = a + (alone + 2 * pair) * lda, *second = first + lda;
-    const Vector a11 = of(second, lanes), a21 = of(first, lanes), a22 = of(first + half, lanes), s1 = Sides::Add(a21, a22);
+    const Vector a11 = Sides::Row(second, lanes), a21 = Sides::Row(first, lanes), a22 = Sides::Row(first + half, lanes),
+                 s1 = Sides::Add(a21, a22);
     x[0] = a22, x[1] = s1, x[2] = Sides::Sub(s1, a11), x[3] = Sides::Sub(a11, a21);
   });
   LayQuads<Sides, 3>({scratch.a11, scratch.a12, scratch.s4}, length, [=](int64_t row, LaneRange lanes, Vector(&x)[3]) {
     const bool paired = row >= alone;
     const auto* second = a + (paired ? 2 * row + 1 - alone : 0) * lda;
-    x[0] = of(second, lanes), x[1] = x[2] = of(second + half, lanes);
+    x[0] = Sides::Row(second, lanes), x[1] = x[2] = Sides::Row(second + half, lanes);
     if (!paired) return;
     const auto* first = second - lda;
-    x[2] = Sides::Sub(x[1], Sides::Sub(Sides::Add(of(first, lanes), of(first + half, lanes)), x[0]));
+    x[2] = Sides::Sub(x[1], Sides::Sub(Sides::Add(Sides::Row(first, lanes), Sides::Row(first + half, lanes)), x[0]));
   });
 
   // Row 0 of the sums is that of the row without partner, or of nothing.
@@ -269,7 +272,7 @@ void RunPairsOfPart(const GemmCall& gemm, PartOfK part, int64_t panel_count, voi
   using Packed = PackedPanel<Sides>;
   using Lanes = LanePanel<Sides>;
   const auto multiply = [&](QuadRows left, Packed panel, PairSums from, PairSums out, Packed later) {
-    if constexpr (Sides::kPackedAreLanes) {
+    if constexpr (kPackedAreLanes<Sides>) {
       MultiplyLanes<Sides>(left, reinterpret_cast<const float*>(panel.at), length, from, out, later.at);
     } else {
       MultiplyMade<Sides>(left, panel, scratch.widened, length, from, out, later.at);

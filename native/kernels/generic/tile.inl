@@ -35,7 +35,6 @@ struct FloatDot {
   using Right = float;
   using Out = float;
   static constexpr bool kStaysInRegisters = false;  // gemm_tall.inl
-  static constexpr int64_t kLongestPart = INT64_MAX;
   static Vec None() { return Zero(); }
   static Vec Value(const float* a) { return Set(*a); }
   static Vec Weights(const float* panel) { return Load(panel); }
