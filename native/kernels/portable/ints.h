@@ -16,13 +16,11 @@ inline IntVec LoadInts(const void* p) {
   return x;
 }
 inline void StoreInts(void* p, IntVec x) { __builtin_memcpy(p, &x, sizeof(x)); }
-// Sums wrap.
-inline IntVec AddInts(IntVec a, IntVec b) { return (IntVec)((BitVec)a + (BitVec)b); }
+inline IntVec AddInts(IntVec a, IntVec b) { return a + b; }
 inline IntVec SubInts(IntVec a, IntVec b) { return a - b; }
 inline IntVec MulInts(IntVec a, IntVec b) { return a * b; }
 inline Vec ToFloats(IntVec x) { return __builtin_convertvector(x, Vec); }
 inline IntVec BitsOfFloats(Vec x) { return (IntVec)x; }
-inline Vec FloatsOfBits(IntVec x) { return (Vec)x; }
 inline IntVec XorInts(IntVec a, IntVec b) { return a ^ b; }
 inline IntVec MaxInts(IntVec a, IntVec b) { return (a & (a > b)) | (b & ~(a > b)); }
 inline IntVec MaxInt16(IntVec a, IntVec b) {
@@ -51,17 +49,6 @@ inline IntVec MulAddInt16(IntVec a, IntVec b) {
   const auto low = [](IntVec x) { return (IntVec)((BitVec)x << 16) >> 16; };
   return low(a) * low(b) + (a >> 16) * (b >> 16);
 }
-inline IntVec AddInt16(IntVec a, IntVec b) {
-  return (IntVec)((((BitVec)a & 0xffff0000u) + ((BitVec)b & 0xffff0000u)) | (((BitVec)a + (BitVec)b) & 0xffffu));
-}
-inline IntVec SubInt16(IntVec a, IntVec b) {
-  return (IntVec)((((BitVec)a & 0xffff0000u) - ((BitVec)b & 0xffff0000u)) | (((BitVec)a - (BitVec)b) & 0xffffu));
-}
-inline IntVec LoadBytePairs(const uint8_t* p) {
-  const auto lane = [](uint8_t low, uint8_t high) { return int32_t(low | high << 16); };
-  return IntVec{lane(p[0], p[2]), lane(p[1], p[3]), lane(p[4], p[6]), lane(p[5], p[7])};
-}
-__attribute__((always_inline)) inline void KeepOrder(IntVec&) {}
 
 inline Vec LoadBf16(const uint16_t* p) {
   const BitVec bits = BitVec{p[0], p[1], p[2], p[3]} << 16;

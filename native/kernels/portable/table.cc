@@ -21,7 +21,6 @@
 #include "../generic/gemm_bf16_storage.inl"
 #include "../generic/byte_dot.inl"
 #include "../generic/gemm_int8.inl"
-#include "../generic/gemm_int8_pairs.inl"
 #include "../generic/attention.inl"
 #include "../generic/class_attention.inl"
 #endif
@@ -38,7 +37,7 @@ const Kernels kTable = {
     .layer_norm = LayerNorm,
     .gemm = kGemm,
     .gemm_bf16 = kGemmBf16,
-    .gemm_int8 = kGemmInt8InPairs,
+    .gemm_int8 = kGemmInt8,
     .attention = kAttention,
     .attention_int16 = kAttention,
     .class_attention = kClassAttention,
