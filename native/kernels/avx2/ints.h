@@ -38,7 +38,7 @@ inline IntVec LoadBytePairs(const uint8_t* p) {
   const __m256i words = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   return _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(words, 0xd8), 0xd8);
 }
-__attribute__((always_inline)) inline void KeepOrder(IntVec& x) { asm("" : "+x"(x)); }
+__attribute__((always_inline)) inline void AddInOrder(IntVec& sum, IntVec x) { asm volatile("vpaddd %1, %0, %0" : "+x"(sum) : "x"(x)); }
 
 inline Vec LoadBf16(const uint16_t* p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16));

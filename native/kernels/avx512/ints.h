@@ -34,7 +34,7 @@ inline IntVec LoadBytePairs(const uint8_t* p) {
   const __m512i words = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   return _mm512_shufflehi_epi16(_mm512_shufflelo_epi16(words, 0xd8), 0xd8);
 }
-__attribute__((always_inline)) inline void KeepOrder(IntVec& x) { asm("" : "+v"(x)); }
+__attribute__((always_inline)) inline void AddInOrder(IntVec& sum, IntVec x) { asm volatile("vpaddd %1, %0, %0" : "+v"(sum) : "v"(x)); }
 
 inline Vec LoadBf16(const uint16_t* p) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16));

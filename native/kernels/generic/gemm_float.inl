@@ -27,8 +27,8 @@ struct FloatSides {
   static Vec Add(Vec a, Vec b) { return VITRINE_ISA_NAMESPACE::Add(a, b); }
   static Vec Sub(Vec a, Vec b) { return VITRINE_ISA_NAMESPACE::Sub(a, b); }
   static Vec AddSums(Vec a, Vec b) { return Add(a, b); }
-  VITRINE_INLINE static Vec Step(const float* at, int row, Vec weights, Vec sum) {
-    return row % 2 == 1 ? MulAddFrom(at, weights, sum) : MulAdd(Set(*at), weights, sum);
+  VITRINE_INLINE static void Step(const float* at, int row, const Vec (&weights)[kTileVecs], Vec (&sum)[kTileVecs]) {
+    VITRINE_EACH(kTileVecs) sum[m] = row % 2 == 1 ? MulAddFrom(at, weights[m], sum[m]) : MulAdd(Set(*at), weights[m], sum[m]);
   }
 };
 

@@ -30,12 +30,13 @@ struct ByteSides {
   static IntVec Add(IntVec a, IntVec b) { return AddInt16(a, b); }
   static IntVec Sub(IntVec a, IntVec b) { return SubInt16(a, b); }
   static IntVec AddSums(IntVec a, IntVec b) { return AddInts(a, b); }
-  VITRINE_INLINE static IntVec Step(const float* at, int, IntVec weights, IntVec sum) {
+  // Products of all columns, then their sums. Left to itself GCC mixes rows and runs out of registers.
+  VITRINE_INLINE static void Step(const float* at, int, const IntVec (&weights)[kTileVecs], IntVec (&sum)[kTileVecs]) {
     int32_t value;
     __builtin_memcpy(&value, at, 4);
-    sum = AddInts(sum, MulAddInt16(SetInts(value), weights));
-    KeepOrder(sum);
-    return sum;
+    IntVec products[kTileVecs];
+    VITRINE_EACH(kTileVecs) products[m] = MulAddInt16(SetInts(value), weights[m]);
+    VITRINE_EACH(kTileVecs) AddInOrder(sum[m], products[m]);
   }
 };
 

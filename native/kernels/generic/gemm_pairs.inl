@@ -17,7 +17,7 @@
 //   Row(row, lanes)       a vector of lanes of a row of a, zeros behind the last
 //   Packed(panel, k, v)   the v-th vector of a packed panel at lane k
 //   Add, Sub, AddSums     of lanes, and of sums
-//   Step(at, r, w, sum)   sum + w · the lane at `at`, which is of the r-th row of a tile
+//   Step(at, r, w, sum)   sum[v] + w[v] · the lane at `at`, which is of the r-th row of a tile
 // Memory of lanes and of sums is counted in floats, whatever they are.
 
 namespace vitrine::VITRINE_ISA_NAMESPACE {
@@ -124,10 +124,7 @@ __attribute__((noinline)) void PairTile(const float* a, Panel panel, int64_t len
     VITRINE_UNROLL
     for (int v = 0; v < kTileVecs; v++) weights[v] = panel.At(k, v);
     VITRINE_UNROLL
-    for (int r = 0; r < R; r++) {
-      VITRINE_UNROLL
-      for (int v = 0; v < kTileVecs; v++) sum[r][v] = Sides::Step(a + r * kQuad + k.u, r, weights[v], sum[r][v]);
-    }
+    for (int r = 0; r < R; r++) Sides::Step(a + r * kQuad + k.u, r, weights, sum[r]);
   };
   int64_t i = 0;
   VITRINE_NO_UNROLL

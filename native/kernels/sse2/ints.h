@@ -48,8 +48,8 @@ inline IntVec LoadBytePairs(const uint8_t* p) {
   const __m128i words = _mm_unpacklo_epi8(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)), _mm_setzero_si128());
   return _mm_shufflehi_epi16(_mm_shufflelo_epi16(words, 0xd8), 0xd8);
 }
-// GCC would add what one loop adds to a sum in another order, and run out of registers.
-__attribute__((always_inline)) inline void KeepOrder(IntVec& x) { asm("" : "+x"(x)); }
+// sum + x, after those before it and before those behind it: GCC would mix what a loop adds, and run out of registers.
+__attribute__((always_inline)) inline void AddInOrder(IntVec& sum, IntVec x) { asm volatile("paddd %1, %0" : "+x"(sum) : "x"(x)); }
 
 // kLanes bf16 as floats
 inline Vec LoadBf16(const uint16_t* p) {
