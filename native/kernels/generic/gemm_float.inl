@@ -29,6 +29,7 @@ struct FloatSides {
   static Vec AddSums(Vec a, Vec b) { return Add(a, b); }
   VITRINE_INLINE static void Step(const float* at, int row, const Vec (&weights)[kTileVecs], Vec (&sum)[kTileVecs]) {
     VITRINE_EACH(kTileVecs) sum[m] = row % 2 == 1 ? MulAddFrom(at, weights[m], sum[m]) : MulAdd(Set(*at), weights[m], sum[m]);
+    VITRINE_EACH(kTileVecs) KeepOrder(sum[m]);
   }
 };
 
