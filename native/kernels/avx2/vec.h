@@ -33,7 +33,6 @@ inline Vec Div(Vec a, Vec b) { return _mm256_div_ps(a, b); }
 inline Vec MulAdd(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 inline Vec NegMulAdd(Vec a, Vec b, Vec c) { return _mm256_fnmadd_ps(a, b, c); }
 inline Vec MulAddFrom(const float* a, Vec b, Vec c) { return MulAdd(Set(*a), b, c); }
-__attribute__((always_inline)) inline void KeepOrder(Vec& x) { asm volatile("" : "+x"(x)); }
 inline Vec Max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
 inline Vec Min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
 inline Vec Abs(Vec x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.f), x); }

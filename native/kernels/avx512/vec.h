@@ -39,7 +39,6 @@ __attribute__((always_inline)) inline Vec MulAddFrom(const float* a, Vec b, Vec 
   asm("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(c) : "v"(b), "m"(*a));
   return c;
 }
-__attribute__((always_inline)) inline void KeepOrder(Vec& x) { asm volatile("" : "+v"(x)); }
 inline Vec Max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
 inline Vec Min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
 inline Vec Abs(Vec x) { return _mm512_abs_ps(x); }

@@ -28,7 +28,6 @@ struct PairDot {
   static constexpr int64_t kUnit = 2;
   static constexpr bool kStaysInRegisters = true;
   static constexpr int64_t kLongestPart = INT64_MAX;
-  static void KeepInRegister(Vec& sum) { asm volatile("" : "+v"(sum)); }
   static Vec None() { return Zero(); }
   static __m512bh Value(const uint32_t* a) { return (__m512bh)_mm512_set1_epi32(int32_t(*a)); }
   static __m512bh Weights(const uint32_t* panel) { return (__m512bh)_mm512_loadu_si512(panel); }

@@ -23,7 +23,7 @@ struct ShortDot {
   static IntVec Weights(const uint32_t* panel) { return LoadInts(panel); }
   static IntVec Step(IntVec value, IntVec weights, IntVec sum) { return DotOfPairs(sum, value, weights); }
   static void StoreSum(float* out, IntVec sum) {
-    asm volatile("" : "+v"(sum));  // as ByteDot::KeepInRegister
+    KeepOrder(sum);
     Store(out, ToFloats(sum));
   }
 };

@@ -14,8 +14,6 @@ struct ByteDot {
   static IntVec Value(const uint32_t* a) { return SetInts(int32_t(*a)); }
   static IntVec Weights(const uint32_t* panel) { return LoadInts(panel); }
   static IntVec Step(IntVec value, IntVec weights, IntVec sum) { return DotOfBytes(sum, value, weights); }
-  // Without it GCC stores every sum in every step of the loop for the epilogue to read.
-  static void KeepInRegister(IntVec& sum) { asm volatile("" : "+v"(sum)); }
   static void StoreSum(int32_t* out, IntVec sum) { StoreInts(out, sum); }
 };
 

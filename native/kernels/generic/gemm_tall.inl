@@ -76,7 +76,7 @@ void RunTallTile(const GemmCall& call, const typename Dot::Right* weights, int64
   Rows::template Fetch<R>(call, row, panel);
   MultiplyTile<Dot, R, kTileVecs>(static_cast<const typename Dot::Left*>(call.a) + row * lda, lda, weights, length, sum, later);
   VITRINE_UNROLL
-  for (int r = 0; r < R; r++) VITRINE_EACH(kTileVecs) Dot::KeepInRegister(sum[r][m]);
+  for (int r = 0; r < R; r++) VITRINE_EACH(kTileVecs) KeepOrder(sum[r][m]);
   Rows::template Put<Finish>(call, row, panel, sum);
 }
 

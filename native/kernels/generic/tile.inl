@@ -23,6 +23,15 @@
 namespace vitrine::VITRINE_ISA_NAMESPACE {
 namespace {
 
+// A vector is in a register here, and computed before what is kept behind it. Compilers would mix the steps of a loop and run out of
+// registers; GCC also stores sums in every step of a loop for an epilogue to read.
+template <class V>
+VITRINE_INLINE void KeepOrder(V& x) {
+#if defined(__x86_64__) || defined(_M_X64)
+  asm volatile("" : "+v"(x));
+#endif
+}
+
 inline int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 constexpr int kTileVecs = 2;

@@ -37,7 +37,6 @@ inline Vec Div(Vec a, Vec b) { return a / b; }
 inline Vec MulAdd(Vec a, Vec b, Vec c) { return a * b + c; }
 inline Vec NegMulAdd(Vec a, Vec b, Vec c) { return c - a * b; }
 inline Vec MulAddFrom(const float* a, Vec b, Vec c) { return MulAdd(Set(*a), b, c); }
-inline void KeepOrder(Vec&) {}
 inline Vec Select(Mask mask, Vec then, Vec otherwise) { return (Vec)((mask & (Mask)then) | (~mask & (Mask)otherwise)); }
 inline Vec Max(Vec a, Vec b) { return Select(a > b, a, b); }
 inline Vec Min(Vec a, Vec b) { return Select(a < b, a, b); }

@@ -47,8 +47,6 @@ inline Vec MulAdd(Vec a, Vec b, Vec c) { return _mm_add_ps(_mm_mul_ps(a, b), c);
 inline Vec NegMulAdd(Vec a, Vec b, Vec c) { return _mm_sub_ps(c, _mm_mul_ps(a, b)); }
 // *a·b + c, without a register for *a where the ISA broadcasts an operand; compilers alone would take one where *a is used twice
 inline Vec MulAddFrom(const float* a, Vec b, Vec c) { return MulAdd(Set(*a), b, c); }
-// x is computed here, before what is kept behind it: compilers would mix the steps of a loop, and run out of registers.
-__attribute__((always_inline)) inline void KeepOrder(Vec& x) { asm volatile("" : "+x"(x)); }
 // b where either is NaN: put what may be NaN second to let it through, first to drop it
 inline Vec Max(Vec a, Vec b) { return _mm_max_ps(a, b); }
 inline Vec Min(Vec a, Vec b) { return _mm_min_ps(a, b); }
