@@ -1,6 +1,6 @@
 // The kernels of an encoder block one by one, on one thread: time, share of the arithmetic peak, and what is lost beside it.
 //
-//     node bench/kernels.mjs [--isa avx2,avx512] [--dtypes fp32,bf16] [--models vit-s16,vit-b16] [--tokens 197] [--ms 1500] [--markdown]
+//     node bench/kernels.mjs [--isa avx2,avx512] [--dtypes fp32,bf16,int8] [--models vit-s16,vit-b16] [--tokens 197] [--ms 1500] [--markdown]
 //
 // The peak is that of multiply-adds in registers on the same instruction set and thread. "lost" is the time beyond it; the block counts its
 // two norms. What a whole model reaches, bench/run.mjs says. Needs a build (npm run build). After it: kernels/.
@@ -15,7 +15,7 @@ const text = (fallback) => ({ type: 'string', default: fallback })
 const { values } = parseArgs({
   options: {
     isa: text(''),
-    dtypes: text('fp32,bf16'),
+    dtypes: text('fp32,bf16,int8'),
     models: text('vit-s16,vit-b16'),
     tokens: text('197'),
     ms: text('1500'),
@@ -50,7 +50,7 @@ try {
   for (const isa of values.isa.split(','))
     for (const dtype of values.dtypes.split(','))
       for (const model of values.models.split(',')) {
-        if (!(dtype === 'fp32' || dtype === 'bf16')) throw new Error(`expected fp32 or bf16 as a dtype, found ${dtype}`)
+        if (!['fp32', 'bf16', 'int8'].includes(dtype)) throw new Error(`expected fp32, bf16 or int8 as a dtype, found ${dtype}`)
         if (!shapes[model]) throw new Error(`expected one of ${Object.keys(shapes).join(', ')} as a model, found ${model}`)
         console.log(report(measure(isa, dtype, shapes[model].dim), model, dtype))
       }

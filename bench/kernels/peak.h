@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cstring>
+
+#include "kernels/number.h"
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 #endif
@@ -30,16 +32,19 @@ VITRINE_PEAK(Sse2Chains, "sse2", _mm_setzero_ps(), _mm_add_ps(_mm_mul_ps(x, zero
 VITRINE_PEAK(Avx2Chains, "avx2,fma", _mm256_setzero_ps(), _mm256_fmadd_ps(x, zero, zero))
 VITRINE_PEAK(Avx512Chains, "avx512f", _mm512_setzero_ps(), _mm512_fmadd_ps(x, zero, zero))
 VITRINE_PEAK(Bf16Chains, "avx512f,avx512bf16", _mm512_setzero_ps(), _mm512_dpbf16_ps(x, (__m512bh)zero, (__m512bh)zero))
+VITRINE_PEAK(ByteChains, "avx512f,avx512vnni", _mm512_setzero_si512(), _mm512_dpbusd_epi32(x, zero, zero))
 #endif
 
 // FLOP/s of the numbers on an instruction set, 0 where it is not known here. The CPU has to have that instruction set.
-inline double Peak(const char* isa, bool bf16) {
+inline double Peak(const char* isa, Number number) {
   void (*chains)() = nullptr;
   double flops = 0;  // of one step of one chain
 #if defined(__x86_64__) && defined(__GNUC__)
   const bool avx512 = std::strncmp(isa, "avx512", 6) == 0;
-  if (bf16) {
+  if (number == Number::kBf16) {
     if (std::strcmp(isa, "avx512_bf16") == 0) chains = Bf16Chains, flops = 64;
+  } else if (number == Number::kU8) {
+    if (std::strcmp(isa, "avx512_bf16") == 0 || std::strcmp(isa, "avx512_vnni") == 0) chains = ByteChains, flops = 128;
   } else if (avx512) {
     chains = Avx512Chains, flops = 32;
   } else if (std::strncmp(isa, "avx", 3) == 0) {

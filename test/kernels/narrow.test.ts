@@ -114,8 +114,10 @@ describe.each([...isas, ...standIns])('narrow products on $name', (isa) => {
     }
   })
 
-  test('gelu of a bf16 result: over -12…12, far out, infinities', () => {
-    const x = bf16(Float32Array.from({ length: 2049 }, (_, i) => (i - 1024) / 85.33))
+  test('gelu of a bf16 result: over -12…12, where pieces meet, far out, infinities', () => {
+    const evenly = Array.from({ length: 2049 }, (_, i) => (i - 1024) / 85.33)
+    const meeting = Array.from({ length: 33 }, (_, i) => (i - 16) / 4).flatMap((at) => [at * (1 - 2 ** -8), at, at * (1 + 2 ** -7)])
+    const x = bf16(Float32Array.from([...evenly, ...meeting]))
     const far = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e30, -1e30, 1e-30, -1e-30]
     const a = Float32Array.from([...x, ...bf16(Float32Array.from(far))])
     const shape = { m: a.length, n: 1, k: 1 }

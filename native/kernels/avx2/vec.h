@@ -49,9 +49,9 @@ inline Vec ScaleByPower(Vec x, Vec n) {
 inline Vec AddToExponent(Vec x, Vec n) {
   return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(_mm256_castps_si256(n), 23)));
 }
-using Exponents = __m256i;
-inline Exponents ExponentsOf(Vec x) { return _mm256_srli_epi32(_mm256_castps_si256(x), 23); }
-inline Vec Pick(const float (&table)[8], Exponents of) { return _mm256_permutevar8x32_ps(_mm256_load_ps(table), of); }
+using Indices = __m256i;
+inline Indices ExponentsOf(Vec x) { return _mm256_srli_epi32(_mm256_castps_si256(x), 23); }
+inline Vec Pick(const float (&table)[8], Indices of) { return _mm256_permutevar8x32_ps(_mm256_load_ps(table), of); }
 
 inline float SumLanes(Vec x) {
   __m128 half = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));

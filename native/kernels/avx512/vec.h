@@ -52,9 +52,14 @@ inline Vec ScaleByPower(Vec x, Vec n) { return _mm512_maskz_scalef_ps(_mm512_cmp
 inline Vec AddToExponent(Vec x, Vec n) {
   return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_slli_epi32(_mm512_castps_si512(n), 23)));
 }
-using Exponents = __m512i;
-inline Exponents ExponentsOf(Vec x) { return _mm512_srli_epi32(_mm512_castps_si512(x), 23); }
-inline Vec Pick(const float (&table)[8], Exponents of) { return _mm512_permutexvar_ps(of, _mm512_broadcast_f32x8(_mm256_load_ps(table))); }
+using Indices = __m512i;
+inline Indices ExponentsOf(Vec x) { return _mm512_srli_epi32(_mm512_castps_si512(x), 23); }
+inline Vec Pick(const float (&table)[8], Indices of) { return _mm512_permutexvar_ps(of, _mm512_broadcast_f32x8(_mm256_load_ps(table))); }
+// floor(4·x) of 0 ≤ x < 4 in the lowest bits; table[i & 15] by lane, the table 64-byte aligned
+inline Indices QuartersOf(Vec x) {
+  return _mm512_castps_si512(_mm512_add_round_ps(x, _mm512_set1_ps(0x1.8p21f), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
+}
+inline Vec Pick(const float (&table)[16], Indices of) { return _mm512_permutexvar_ps(of, _mm512_load_ps(table)); }
 
 inline float SumLanes(Vec x) {
   const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));

@@ -50,12 +50,10 @@ inline Vec ScaleByPower(Vec x, Vec n) {
   const Vec scaled = (Vec)((Bits)x + ((Bits)(n + 12582912.f) << 23));
   return (Vec)((Mask)scaled & ~(n < -125.f));
 }
-typedef uint32_t Exponents __attribute__((vector_size(16)));
-inline Vec AddToExponent(Vec x, Vec n) { return (Vec)((Exponents)x + ((Exponents)n << 23)); }
-inline Exponents ExponentsOf(Vec x) { return (Exponents)x >> 23; }
-inline Vec Pick(const float (&table)[8], Exponents of) {
-  return Vec{table[of[0] & 7], table[of[1] & 7], table[of[2] & 7], table[of[3] & 7]};
-}
+typedef uint32_t Indices __attribute__((vector_size(16)));
+inline Vec AddToExponent(Vec x, Vec n) { return (Vec)((Indices)x + ((Indices)n << 23)); }
+inline Indices ExponentsOf(Vec x) { return (Indices)x >> 23; }
+inline Vec Pick(const float (&table)[8], Indices of) { return Vec{table[of[0] & 7], table[of[1] & 7], table[of[2] & 7], table[of[3] & 7]}; }
 
 inline float SumLanes(Vec x) { return (x[0] + x[2]) + (x[1] + x[3]); }
 inline float MaxLanes(Vec x) {

@@ -72,10 +72,10 @@ inline Vec ScaleByPower(Vec x, Vec n) {
 inline Vec AddToExponent(Vec x, Vec n) {
   return _mm_castsi128_ps(_mm_add_epi32(_mm_castps_si128(x), _mm_slli_epi32(_mm_castps_si128(n), 23)));
 }
-// table[e & 7] by lane, e being the biased exponents of floats ≥ 0; the table is 32-byte aligned
-using Exponents = __m128i;
-inline Exponents ExponentsOf(Vec x) { return _mm_srli_epi32(_mm_castps_si128(x), 23); }
-inline Vec Pick(const float (&table)[8], Exponents of) {
+// table[i & 7] by lane, i being the biased exponents of floats ≥ 0; the table is 32-byte aligned
+using Indices = __m128i;
+inline Indices ExponentsOf(Vec x) { return _mm_srli_epi32(_mm_castps_si128(x), 23); }
+inline Vec Pick(const float (&table)[8], Indices of) {
   alignas(16) uint32_t e[4];
   _mm_store_si128(reinterpret_cast<__m128i*>(e), of);
   return _mm_setr_ps(table[e[0] & 7], table[e[1] & 7], table[e[2] & 7], table[e[3] & 7]);
