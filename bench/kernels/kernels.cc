@@ -18,7 +18,7 @@ namespace vitrine::bench {
 namespace {
 
 constexpr int64_t kHeadDim = 64;
-constexpr int64_t kRowsPerChunk = 200;
+constexpr int64_t kRowsPerChunk = 200;  // as engine/block.cc
 
 struct Stage {
   std::string name;
@@ -71,7 +71,7 @@ int64_t Stride(int64_t columns) {
   return stride % 1024 == 0 ? stride + 16 : stride;
 }
 
-// All panels for chunks of at most 200 rows; in pairs where these numbers have such products
+// All panels for each chunk of rows; in pairs where there is scratch for that
 void Multiply(const Gemm& gemm, GemmCall call, void* scratch) {
   const int64_t rows = call.row_end, panels = call.panel_end, chunks = Ceil(rows, kRowsPerChunk);
   for (int64_t chunk = 0; chunk < chunks; chunk++) {
@@ -153,7 +153,7 @@ Stage Norm(LayerNormFn norm, Number result, int64_t rows, int64_t dim) {
   return {"norm", 0, [=] { norm(call); }};
 }
 
-Stage Quantise(const char* name, QuantizeFn quantize, int64_t rows, int64_t dim) {
+Stage Quantize(const char* name, QuantizeFn quantize, int64_t rows, int64_t dim) {
   QuantizeCall call{};
   call.x = RandomOf(Number::kBf16, rows * Stride(dim), 1), call.x_number = Number::kBf16, call.ldx = Stride(dim);
   call.y = static_cast<uint8_t*>(Zeros(rows * Stride(dim))), call.ldy = Stride(dim);
@@ -188,10 +188,10 @@ int main(int argc, char** argv) {
   std::vector<Stage> stages;
   stages.push_back(Product("qkv", gemm, tokens, dim, 3 * dim, Epilogue::kStore, Activation::kNone, queries));
   AddAttention(stages, attention, tokens, dim);
-  if (int8) stages.push_back(Quantise("quantise", kernels.quantize, tokens, dim));
+  if (int8) stages.push_back(Quantize("quantize", kernels.quantize, tokens, dim));
   stages.push_back(Product("projection", gemm, tokens, dim, dim, Epilogue::kResidual, Activation::kNone, Number::kF32));
   stages.push_back(Product("fc1 + GELU", gemm, tokens, dim, 4 * dim, Epilogue::kStore, Activation::kGelu, between));
-  if (int8) stages.push_back(Quantise("quantise hidden", kernels.quantize, tokens, 4 * dim));
+  if (int8) stages.push_back(Quantize("quantize hidden", kernels.quantize, tokens, 4 * dim));
   stages.push_back(Product("fc2", gemm, tokens, 4 * dim, dim, Epilogue::kResidual, Activation::kNone, Number::kF32));
   stages.push_back(Norm(kernels.layer_norm, normed, tokens, dim));
 
